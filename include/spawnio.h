@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/* libspawnio: popen(3), pclose(3) and system(3) whose caller need not wait. */
+
+#ifndef SPAWNIO_H
+#define SPAWNIO_H
+
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+# define SPAWNIO_API	__attribute__((__visibility__("default")))
+# define SPAWNIO_CHECK	__attribute__((__warn_unused_result__))
+#else
+# define SPAWNIO_API
+# define SPAWNIO_CHECK
+#endif
+
+#if defined(__GNUC__) && __GNUC__ >= 11 && !defined(__clang__)
+# define SPAWNIO_CLOSED_BY(f)	__attribute__((__malloc__(f, 1)))
+#else
+# define SPAWNIO_CLOSED_BY(f)
+#endif
+
+/* Close stream, wait for its command; its wait(2) status, or -1 and errno. */
+SPAWNIO_API int spclose(FILE *stream);
+
+/* Run command through /bin/sh with a stream to its output ("r") or from its
+ * input ("w"), or both ("r+"); "e": close-on-exec.  NULL and errno if not. */
+SPAWNIO_API FILE *spopen(const char *command, const char *type)
+    SPAWNIO_CLOSED_BY(spclose) SPAWNIO_CHECK;
+
+/* Run command through /bin/sh and wait; its wait(2) status, or -1 and errno.
+ * For NULL: non-zero if there is a shell. */
+SPAWNIO_API int ssystem(const char *command);
+
+/* How a child is made: libspawnio(7), ENGINES. */
+enum spawnio_engine {
+	SPAWNIO_ENGINE_AUTO,		/* let the gate choose */
+	SPAWNIO_ENGINE_AVFORK,		/* shared memory, caller goes on */
+	SPAWNIO_ENGINE_VFORK,		/* shared memory, caller suspended */
+	SPAWNIO_ENGINE_FORK,		/* a copy of the memory */
+	SPAWNIO_ENGINE_POSIX_SPAWN	/* the C library's */
+};
+
+/* Set the engine of this process, an enum spawnio_engine, from the next launch
+ * on; 0, or -1 and errno. */
+SPAWNIO_API int spawnio_set_engine(int engine);
+
+/* Name the engine of the next spopen(), and, in *reason if reason is not NULL,
+ * why it is that one.  Both strings are constant. */
+SPAWNIO_API const char *spawnio_engine(const char **reason);
+
+/* Wait until no launch is in flight, at most timeout milliseconds, without
+ * limit if negative; 0, or -1 and ETIMEDOUT.  Call it before setuid(2) and
+ * whatever else takes rights away from this process. */
+SPAWNIO_API int spawnio_quiesce(int timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

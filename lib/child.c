@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/* The child's half.  It runs in the parent's memory beside the parent's
+ * threads, so it calls sys.h and nothing else: libc would write our errno,
+ * and the thread whose thread pointer it bears may have ended.
+ *
+ * Hazards, cited by number where the code meets them:
+ *  1. A handler run in the child would act on the parent's memory: all signals
+ *     stay blocked until every caught one has been reset.
+ *  2. dup3(n, n) is an error and dup2(n, n) keeps FD_CLOEXEC: a descriptor that
+ *     is where it belongs has its flag cleared instead.
+ *  3. A child of another launch may still hold, for writing, the file that
+ *     this one executes: ETXTBSY passes by itself. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+
+#include "child.h"
+#include "sys.h"
+
+static void
+close_run(int first, int last)
+{
+	if (first < last && sys_close_range(first, last) == 0)
+		return;
+	for (; first <= last; first++)
+		sys_close(first);
+}
+
+/* Is it still the file that it was when the stream was opened?  Yes if the
+ * kernel cannot tell. */
+static int
+still_ours(const struct open_end *end)
+{
+	struct kernel_statx st;
+
+	if (sys_statx_fd(end->fd, &st) != 0)
+		return 1;
+	return st.ino == end->ino && st.dev_major == end->dev_major &&
+	    st.dev_minor == end->dev_minor;
+}
+
+static void
+close_ends(const struct open_end *end)
+{
+	int first = 0, last = -1;
+
+	for (; end != NULL; end = end->next) {
+		if (!still_ours(end))
+			continue;
+		if (end->fd != last + 1) {
+			close_run(first, last);
+			first = end->fd;
+		}
+		last = end->fd;
+	}
+	close_run(first, last);
+}
+
+/* The parent may be suspended until the exec: the lock must not be.  Only the
+ * caller's own memory is let go; a copy's lock says nothing to anybody. */
+static void
+let_go(struct lock *lock, uint32_t token)
+{
+	if (lock == NULL)
+		return;
+	if (atomic_compare_exchange_strong(&lock->owner, &token, 0) &&
+	    atomic_load(&lock->waiters) != 0)
+		sys_futex_wake(&lock->owner, 1);
+}
+
+/* Hazard 1. */
+static void
+reset_signals(uint64_t defaults, int handlers_too)
+{
+	struct kernel_sigaction act;
+	int sig;
+
+	for (sig = 1; sig <= SPIO_NSIG; sig++) {
+		int wanted = defaults >> (sig - 1) & 1;
+
+		if (!wanted && handlers_too &&
+		    sys_sigaction(sig, NULL, &act) == 0)
+			wanted = act.handler > 1;
+		if (!wanted)
+			continue;
+		act.handler = 0;
+		act.rest[0] = act.rest[1] = act.rest[2] = 0;
+		sys_sigaction(sig, &act, NULL);
+	}
+}
+
+/* Hazard 2. */
+static long
+move_fds(const struct fd_move *move, int moves)
+{
+	long r = 0;
+
+	for (; moves > 0 && r >= 0; move++, moves--)
+		r = move->from == move->to ?
+		    sys_fcntl(move->to, F_SETFD, 0) :
+		    sys_dup3(move->from, move->to, 0);
+	return r;
+}
+
+/* Hazard 3: 0.1 ms, doubled up to 0.4 s in all. */
+static long
+execute(const struct plan *plan)
+{
+	struct kernel_timespec pause;
+	long r, nsec;
+
+	pause.sec = 0;
+	for (nsec = 100000;; nsec *= 2) {
+		r = sys_execve(plan->file, plan->argv, plan->envp);
+		if (r != -ETXTBSY || nsec > 250000000)
+			return r;
+		pause.nsec = nsec;
+		sys_nanosleep(&pause);
+	}
+}
+
+_Noreturn void
+spio_child_main(void *arg)
+{
+	struct plan *plan = arg;
+	long r;
+
+	plan->shared = 1;
+	close_ends(plan->ends);
+	let_go(plan->lock, plan->token);
+	if (plan->reset_handlers || plan->defaults != 0)
+		reset_signals(plan->defaults, plan->reset_handlers);
+	r = move_fds(plan->move, plan->moves);
+	if (r >= 0) {
+		sys_sigsetmask(&plan->mask, NULL);
+		r = execute(plan);
+	}
+	plan->error = (int)-r;
+	sys_exit(127);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gate.h"
+#include "pool.h"
+
+enum reason {
+	NOTHING_AGAINST = 1, BY_CALL, BY_ENVIRONMENT, BAD_ENVIRONMENT,
+	SECURE, IDS_DIFFER, ROOT, CAPABLE, TRACED, NO_PROC, ONE_CPU, NO_POOL,
+	CLONE3_REFUSED, VFORK_REFUSED, NOT_NATIVE
+};
+
+static const char *const words[] = {
+	[NOTHING_AGAINST] = "nothing speaks against it",
+	[BY_CALL] = "asked for by spawnio_set_engine()",
+	[BY_ENVIRONMENT] = "asked for by SPAWNIO_ENGINE",
+	[BAD_ENVIRONMENT] = "nothing speaks against it; "
+	    "SPAWNIO_ENGINE names no engine and is ignored",
+	[SECURE] = "the program was started with more privilege than its "
+	    "caller (AT_SECURE)",
+	[IDS_DIFFER] = "the real, effective and saved ids differ",
+	[ROOT] = "the effective user is root",
+	[CAPABLE] = "the process holds capabilities",
+	[TRACED] = "the process is traced",
+	[NO_PROC] = "/proc/self/status does not say whether it is traced",
+	[ONE_CPU] = "the process may use one CPU only",
+	[NO_POOL] = "there is no memory for the pool",
+	[CLONE3_REFUSED] = "the kernel refused clone3()",
+	[VFORK_REFUSED] = "the kernel refused clone() with CLONE_VFORK",
+	[NOT_NATIVE] = "this build has no other engine"
+};
+
+static const char *const names[] = {
+	[SPAWNIO_ENGINE_AUTO] = "auto",
+	[SPAWNIO_ENGINE_AVFORK] = "avfork",
+	[SPAWNIO_ENGINE_VFORK] = "vfork",
+	[SPAWNIO_ENGINE_FORK] = "fork",
+	[SPAWNIO_ENGINE_POSIX_SPAWN] = "posix_spawn"
+};
+
+#define ENGINES	((int)(sizeof(names) / sizeof(names[0])))
+
+/* An engine and a reason in one word, 0 being neither. */
+#define CHOICE(engine, reason)	((unsigned)(engine) | (unsigned)(reason) << 8)
+#define ENGINE(choice)		((enum spawnio_engine)((choice) & 0xff))
+#define REASON(choice)		((enum reason)((choice) >> 8))
+
+/* What was asked for, 0 until SPAWNIO_ENGINE has been read; and the refusals.
+ * Both outlive a fork(), unlike the decision, which is in the state. */
+static _Atomic unsigned asked;
+static _Atomic unsigned refusals;
+
+#ifdef SPIO_NATIVE
+
+/* Any capability is a privilege that the process could lose. */
+static int
+capable(void)
+{
+	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
+	struct { uint32_t effective, permitted, inheritable; } set[2];
+
+	memset(set, 0, sizeof(set));
+	return syscall(SYS_capget, &head, set) == 0 &&
+	    (set[0].permitted != 0 || set[1].permitted != 0);
+}
+
+/* Could this process lose privilege that a child in flight would still have,
+ * in memory that this process could still write?  (Hazard H1.) */
+static enum reason
+privilege(void)
+{
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+
+	if (getauxval(AT_SECURE) != 0)
+		return SECURE;
+	if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 ||
+	    r != e || e != s || rg != eg || eg != sg)
+		return IDS_DIFFER;
+	if (e == 0)
+		return ROOT;
+	return capable() ? CAPABLE : NOTHING_AGAINST;
+}
+
+/* gdb takes a child of shared memory for one with memory of its own, and its
+ * breakpoints out of both.  (H9.) */
+static enum reason
+tracer(void)
+{
+	static const char tag[] = "\nTracerPid:\t";
+	char buf[1024];
+	const char *line;
+	ssize_t n;
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return NO_PROC;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	line = strstr(buf, tag);
+	if (line == NULL)
+		return NO_PROC;
+	return line[sizeof(tag) - 1] == '0' ? NOTHING_AGAINST : TRACED;
+}
+
+/* On one CPU a caller that goes on computing keeps its child waiting. (H11.)
+ * The kernel's call tells a set of any size; EINVAL is one of more CPUs than
+ * fit in here. */
+static enum reason
+cpus(void)
+{
+	unsigned long set[128];
+	long i, n = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
+	int count = 0;
+
+	if (n < 0)
+		return NOTHING_AGAINST;
+	for (i = 0; i < n / (long)sizeof(set[0]); i++)
+		count += __builtin_popcountl(set[i]);
+	return count > 1 ? NOTHING_AGAINST : ONE_CPU;
+}
+
+static enum reason
+objection(void)
+{
+	static enum reason (*const ask[])(void) = { privilege, tracer, cpus };
+	enum reason reason = NOTHING_AGAINST;
+	int i;
+
+	for (i = 0; i < 3 && reason == NOTHING_AGAINST; i++)
+		reason = ask[i]();
+	return reason;
+}
+
+static unsigned
+decide(unsigned wish)
+{
+	enum reason reason;
+
+	if (ENGINE(wish) > SPAWNIO_ENGINE_AVFORK)
+		return wish;
+	if (ENGINE(wish) == SPAWNIO_ENGINE_AUTO) {
+		reason = objection();
+		if (reason != NOTHING_AGAINST)
+			return CHOICE(SPAWNIO_ENGINE_VFORK, reason);
+	}
+	if (!spio_pool_exists())
+		return CHOICE(SPAWNIO_ENGINE_VFORK, NO_POOL);
+	return CHOICE(SPAWNIO_ENGINE_AVFORK, REASON(wish));
+}
+
+#else
+
+static unsigned
+decide(unsigned wish)
+{
+	(void)wish;
+	return CHOICE(SPAWNIO_ENGINE_POSIX_SPAWN, NOT_NATIVE);
+}
+
+#endif
+
+static unsigned
+read_environment(void)
+{
+	const char *name = getenv("SPAWNIO_ENGINE");
+	int engine;
+
+	if (name == NULL || getauxval(AT_SECURE) != 0)
+		return CHOICE(SPAWNIO_ENGINE_AUTO, NOTHING_AGAINST);
+	for (engine = 0; engine < ENGINES; engine++)
+		if (strcmp(name, names[engine]) == 0)
+			return CHOICE(engine, engine == SPAWNIO_ENGINE_AUTO ?
+			    NOTHING_AGAINST : BY_ENVIRONMENT);
+	return CHOICE(SPAWNIO_ENGINE_AUTO, BAD_ENVIRONMENT);
+}
+
+static unsigned
+wish(void)
+{
+	unsigned wish = atomic_load(&asked), none = 0;
+
+	if (wish != 0)
+		return wish;
+	wish = read_environment();
+	return atomic_compare_exchange_strong(&asked, &none, wish) ?
+	    wish : none;
+}
+
+/* Decided once, then only stepped down. */
+static unsigned
+choice(void)
+{
+	_Atomic uint32_t *gate = &spio_state()->gate;
+	unsigned choice = atomic_load(gate), asked_for, refused;
+	int saved = errno;
+
+	while (choice == 0) {
+		asked_for = wish();
+		choice = decide(asked_for);
+		atomic_store(gate, choice);
+		/* spawnio_set_engine() may have come in between. */
+		if (atomic_load(&asked) != asked_for)
+			choice = 0;
+	}
+	errno = saved;
+	refused = atomic_load(&refusals);
+	if (refused & SPIO_NO_CLONE3 && ENGINE(choice) == SPAWNIO_ENGINE_AVFORK)
+		choice = CHOICE(SPAWNIO_ENGINE_VFORK, CLONE3_REFUSED);
+	if (refused & SPIO_NO_VFORK && ENGINE(choice) == SPAWNIO_ENGINE_VFORK)
+		choice = CHOICE(SPAWNIO_ENGINE_FORK, VFORK_REFUSED);
+	return choice;
+}
+
+enum spawnio_engine
+spio_gate_engine(void)
+{
+	return ENGINE(choice());
+}
+
+void
+spio_gate_refuse(enum refusal what)
+{
+	atomic_fetch_or(&refusals, what);
+}
+
+int
+spio_gate_refused(enum refusal what)
+{
+	return atomic_load(&refusals) & what;
+}
+
+int
+spawnio_set_engine(int engine)
+{
+	if (engine < 0 || engine >= ENGINES) {
+		errno = EINVAL;
+		return -1;
+	}
+#ifndef SPIO_NATIVE
+	if (engine != SPAWNIO_ENGINE_AUTO &&
+	    engine != SPAWNIO_ENGINE_POSIX_SPAWN) {
+		errno = ENOTSUP;
+		return -1;
+	}
+#endif
+	atomic_store(&asked, CHOICE(engine, engine == SPAWNIO_ENGINE_AUTO ?
+	    NOTHING_AGAINST : BY_CALL));
+	atomic_store(&spio_state()->gate, 0);
+	return 0;
+}
+
+const char *
+spawnio_engine(const char **reason)
+{
+	unsigned now = choice();
+
+	if (reason != NULL)
+		*reason = words[REASON(now)];
+	return names[ENGINE(now)];
+}

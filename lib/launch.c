@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "gate.h"
+#include "launch.h"
+#include "lock.h"
+#include "state.h"
+#ifdef SPIO_NATIVE
+# include "sys.h"
+#endif
+
+extern char **environ;
+
+/* Linux allows one argument 32 pages, its NUL byte counted (MAX_ARG_STRLEN). */
+static int
+too_long(const char *command)
+{
+	size_t limit = 32 * (size_t)sysconf(_SC_PAGESIZE);
+
+	return strnlen(command, limit) == limit;
+}
+
+static void
+plan_shell(struct launch *launch, const char *command)
+{
+	static const char *const nothing[] = { NULL };
+
+	launch->argv[0] = "sh";
+	launch->argv[1] = "-c";
+	launch->argv[2] = "--";
+	launch->argv[3] = command;
+	launch->argv[4] = NULL;
+	launch->plan.file = SPIO_SHELL;
+	launch->plan.argv = launch->argv;
+	launch->plan.envp = environ != NULL ?
+	    (const char *const *)environ : nothing;
+	launch->kid.pidfd = -1;
+	launch->kid.block = -1;
+}
+
+/* All signals, libc's own too where it can be done: one of them, delivered to
+ * the child before it has reset its handlers, would act on our memory.  A
+ * sigset_t begins with the kernel's. */
+static void
+block_signals(sigset_t *old)
+{
+	sigset_t all;
+
+#ifdef SPIO_NATIVE
+	sigemptyset(old);
+	memset(&all, 0xff, sizeof(all));
+	sys_sigsetmask((kernel_sigset *)(void *)&all,
+	    (kernel_sigset *)(void *)old);
+#else
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, old);
+#endif
+}
+
+static void
+restore_signals(const sigset_t *old)
+{
+#ifdef SPIO_NATIVE
+	sys_sigsetmask((const kernel_sigset *)(const void *)old, NULL);
+#else
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+#endif
+}
+
+static int
+run_engine(struct launch *launch)
+{
+	enum spawnio_engine engine = spio_gate_engine();
+	int err = SPIO_STEP_DOWN;
+
+	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN)
+		return spio_engine_posix_spawn(launch);
+#ifdef SPIO_NATIVE
+	if (engine == SPAWNIO_ENGINE_AVFORK && !launch->synchronous)
+		err = spio_engine_avfork(launch);
+	if (err == SPIO_STEP_DOWN && engine != SPAWNIO_ENGINE_FORK)
+		err = spio_engine_vfork(launch);
+	if (err == SPIO_STEP_DOWN)
+		err = spio_engine_fork(launch);
+#endif
+	return err;
+}
+
+/* spawnio_quiesce() waits for the engines that suspend their caller, too. */
+static int
+run_counted(struct launch *launch)
+{
+	struct state *state = spio_state();
+	int err;
+
+	atomic_fetch_add(&state->waiting, 1);
+	err = run_engine(launch);
+	if (atomic_fetch_sub(&state->waiting, 1) == 1 &&
+	    atomic_load(&state->quiescing) != 0)
+		spio_futex_wake(&state->waiting);
+	return err;
+}
+
+/* One hold of the lock over the list of streams and the clone: a stream that
+ * is not close-on-exec is in the list of every child that might inherit it.
+ * For that it is entered before the clone and loses its flag after. */
+static int
+run_with_stream(struct launch *launch)
+{
+	struct state *state = spio_state();
+	uint32_t token = spio_lock_take(&state->launch);
+	struct stream *stale = spio_stream_insert(launch->stream);
+	int err;
+
+	launch->plan.ends = spio_stream_ends();
+	launch->plan.lock = &state->launch;
+	launch->plan.token = token;
+	launch->ticket = atomic_load(&state->begun);
+	spio_lock_lend(&state->launch, token);
+	err = run_counted(launch);
+	spio_lock_drop(&state->launch, token);
+	spio_stream_free(stale);
+	spio_posix_spawn_settle(launch);
+	return err;
+}
+
+static void
+withdraw(struct stream *stream)
+{
+	struct lock *lock = &spio_state()->launch;
+	uint32_t token = spio_lock_take(lock);
+
+	spio_stream_delete(stream);
+	spio_lock_drop(lock, token);
+}
+
+int
+spio_launch(struct launch *launch, const char *command)
+{
+	sigset_t mask;
+	int err, status;
+
+	if (too_long(command))
+		return E2BIG;
+	plan_shell(launch, command);
+	block_signals(&mask);
+	if (launch->mask == NULL)
+		launch->mask = &mask;
+	memcpy(&launch->plan.mask, launch->mask, sizeof(launch->plan.mask));
+	err = launch->stream != NULL ?
+	    run_with_stream(launch) : run_counted(launch);
+	restore_signals(&mask);
+	if (err == 0 && launch->exec_error != 0 && !launch->synchronous) {
+		spio_reap(&launch->kid, &status);
+		err = launch->exec_error;
+	}
+	if (err != 0 && launch->stream != NULL)
+		withdraw(launch->stream);
+	return err;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* A launch: what is to be started, and what came of it.  It lies on the stack
+ * of the caller, who touches nothing else once the child runs. */
+
+#ifndef SPIO_LAUNCH_H
+#define SPIO_LAUNCH_H
+
+#include <signal.h>
+
+#include "child.h"
+#include "reap.h"
+#include "stream.h"
+
+#define SPIO_SHELL	"/bin/sh"
+
+struct launch {
+	/* Filled in by the caller. */
+	struct plan plan;	/* moves and defaults */
+	struct stream *stream;	/* to be entered before the child; or NULL */
+	const sigset_t *mask;	/* the child's; NULL: the caller's own */
+	int synchronous;	/* the caller waits anyway: never avfork */
+	int want_pidfd;
+
+	/* Filled in by the launch. */
+	const char *argv[5];
+	uint32_t ticket;	/* posix_spawn.c: those before it are waited */
+	int ticketed;		/* for, and it is one of them */
+	struct kid kid;
+	int exec_error;		/* an errno, where the engine can tell */
+};
+
+/* Start command in a shell; 0, or an errno and then there is no child.  The
+ * stream is then in the table, the earlier ones are not in the child.  To a
+ * synchronous caller a failed exec is a child with status 127. */
+int spio_launch(struct launch *launch, const char *command);
+
+#endif

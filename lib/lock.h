@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Locks that a child may let go of for its parent, and the futexes below.
+ * All of it keeps errno. */
+
+#ifndef SPIO_LOCK_H
+#define SPIO_LOCK_H
+
+#include "child.h"
+
+/* Wait while *word is value, at most ms milliseconds; may return early. */
+void spio_futex_wait(_Atomic uint32_t *word, uint32_t value, int ms);
+
+/* Wake all who wait for a change of *word. */
+void spio_futex_wake(_Atomic uint32_t *word);
+
+/* The token under which the caller then holds the lock. */
+uint32_t spio_lock_take(struct lock *lock);
+
+/* Make what was written under the lock visible to its next holder, when it is
+ * a child that will let go.  (The kernel's clone does; race detectors that do
+ * not see the child are told here.) */
+void spio_lock_lend(struct lock *lock, uint32_t token);
+
+/* Let go of the lock, if token still holds it. */
+void spio_lock_drop(struct lock *lock, uint32_t token);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* The blocks of memory in which asynchronous children run: a guard page, a
+ * stack, and the data of the launch. */
+
+#ifndef SPIO_POOL_H
+#define SPIO_POOL_H
+
+#include "state.h"
+
+struct block {
+	int number;
+	uint32_t generation;
+	_Atomic uint32_t *word;	/* for CLONE_CHILD_CLEARTID */
+	char *stack;		/* the lowest address */
+	size_t stack_size;
+	char *data;		/* aligned as the stack's top */
+	size_t data_size;
+};
+
+/* Is there a pool at all? */
+int spio_pool_exists(void);
+
+/* Get a free block; 1, or 0 if there is none: never wait, never grow. */
+int spio_pool_claim(struct block *block);
+
+/* Give back a block in which no child was made, or whose child has been
+ * reaped: a kernel may leave the word alone then (gVisor does at an exec).
+ * Nothing happens if another generation has it. */
+void spio_pool_release(int number, uint32_t generation);
+
+#endif

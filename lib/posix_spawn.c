@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/* The engine that is libc's: where there is none of ours, and for those who
+ * need what libc or an interposer does at an exec.
+ *
+ * Nothing of ours runs in its child, which so cannot let go of a lock, and none
+ * is held across an exec.  So between the listing of the streams and the child
+ * another thread may open one that is not in the list.  It is still
+ * close-on-exec then, and stays so until every posix_spawn that was begun
+ * before it is over: tickets. */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "lock.h"
+#include "state.h"
+
+#define PATIENCE_MS	100
+
+static int
+add_actions(posix_spawn_file_actions_t *actions, const struct plan *plan)
+{
+	const struct open_end *end;
+	int i, err = 0;
+
+	for (end = plan->ends; err == 0 && end != NULL; end = end->next)
+		if (spio_stream_same_file(end))
+			err = posix_spawn_file_actions_addclose(actions,
+			    end->fd);
+	for (i = 0; err == 0 && i < plan->moves; i++)
+		err = posix_spawn_file_actions_adddup2(actions,
+		    plan->move[i].from, plan->move[i].to);
+	return err;
+}
+
+static int
+set_signals(posix_spawnattr_t *attr, const struct launch *launch)
+{
+	sigset_t defaults;
+	int sig, err;
+
+	sigemptyset(&defaults);
+	for (sig = 1; sig <= 64; sig++)
+		if (launch->plan.defaults >> (sig - 1) & 1)
+			sigaddset(&defaults, sig);
+	err = posix_spawnattr_setflags(attr,
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (err == 0)
+		err = posix_spawnattr_setsigmask(attr, launch->mask);
+	if (err == 0)
+		err = posix_spawnattr_setsigdefault(attr, &defaults);
+	return err;
+}
+
+static void
+begin(struct launch *launch)
+{
+	if (launch->stream == NULL)
+		return;
+	launch->ticket = atomic_fetch_add(&spio_state()->begun, 1);
+	launch->ticketed = 1;
+	spio_lock_drop(launch->plan.lock, launch->plan.token);
+}
+
+/* posix_spawn() has one errno for both: clone's are the call's, any other is
+ * the exec's, as POSIX.1-2024 and glibc 2.41 have it for system(). */
+static int
+sort_out(struct launch *launch, int err)
+{
+	if (err == 0 || err == EAGAIN || err == ENOMEM)
+		return err;
+	launch->kid.pid = 0;
+	launch->exec_error = err;
+	return 0;
+}
+
+int
+spio_engine_posix_spawn(struct launch *launch)
+{
+	const struct plan *plan = &launch->plan;
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int err;
+
+	err = posix_spawn_file_actions_init(&actions);
+	if (err != 0)
+		return err;
+	err = posix_spawnattr_init(&attr);
+	if (err != 0)
+		goto no_attr;
+	err = add_actions(&actions, plan);
+	if (err == 0)
+		err = set_signals(&attr, launch);
+	if (err == 0) {
+		begin(launch);
+		err = sort_out(launch, posix_spawn(&launch->kid.pid, plan->file,
+		    &actions, &attr, (char *const *)plan->argv,
+		    (char *const *)plan->envp));
+	}
+	posix_spawnattr_destroy(&attr);
+no_attr:
+	posix_spawn_file_actions_destroy(&actions);
+	return err;
+}
+
+void
+spio_posix_spawn_settle(struct launch *launch)
+{
+	struct state *state = spio_state();
+	uint32_t over;
+
+	while ((int32_t)((over = atomic_load(&state->over)) -
+	    launch->ticket) < 0)
+		spio_futex_wait(&state->over, over, PATIENCE_MS);
+	if (!launch->ticketed)
+		return;
+	atomic_store(&state->over, launch->ticket + 1);
+	spio_futex_wake(&state->over);
+}

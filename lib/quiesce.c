@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <spawnio.h>
+#include <time.h>
+
+#include "lock.h"
+#include "state.h"
+
+/* At exit, and when a plug-in with a static copy of the library is unloaded,
+ * under whose children it must not happen.  A caller of popen() would have
+ * waited for each of them. */
+#define AT_EXIT_MS	1000
+
+#define SLICE_MS	100
+
+static long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* One slice of waiting while *word is value; 0 when the time is over. */
+static int
+wait_slice(_Atomic uint32_t *word, uint32_t value, long long end)
+{
+	long long left = end < 0 ? SLICE_MS : end - now_ms();
+
+	if (left <= 0)
+		return 0;
+	spio_futex_wait(word, value, left < SLICE_MS ? (int)left : SLICE_MS);
+	return 1;
+}
+
+/* The launch that has the block, if any, not the next one. */
+static int
+wait_block(_Atomic uint32_t *word, long long end)
+{
+	uint32_t generation = atomic_load(word);
+
+	if (generation == 0)
+		return 1;
+	while (atomic_load(word) == generation)
+		if (!wait_slice(word, generation, end))
+			return 0;
+	/* The kernel has woken one of those who waited. */
+	spio_futex_wake(word);
+	return 1;
+}
+
+static int
+wait_callers(struct state *state, long long end)
+{
+	uint32_t callers;
+	int done = 1;
+
+	atomic_fetch_add(&state->quiescing, 1);
+	while (done && (callers = atomic_load(&state->waiting)) != 0)
+		done = wait_slice(&state->waiting, callers, end);
+	atomic_fetch_sub(&state->quiescing, 1);
+	return done;
+}
+
+static int
+quiesce(struct state *state, int timeout)
+{
+	long long end = timeout < 0 ? -1 : now_ms() + timeout;
+	int i;
+
+	if (!wait_callers(state, end))
+		return 0;
+	for (i = 0; i < SPIO_BLOCKS; i++)
+		if (!wait_block(&state->word[i], end))
+			return 0;
+	return 1;
+}
+
+int
+spawnio_quiesce(int timeout)
+{
+	struct state *state = spio_state_made();
+
+	if (state == NULL || quiesce(state, timeout))
+		return 0;
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+static void at_exit(void) __attribute__((__destructor__));
+
+static void
+at_exit(void)
+{
+	struct state *state = spio_state_made();
+
+	if (state != NULL)
+		quiesce(state, AT_EXIT_MS);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* A child that has been started, and its end. */
+
+#ifndef SPIO_REAP_H
+#define SPIO_REAP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct kid {
+	pid_t pid;		/* 0: it came to nothing, as if exit(127) */
+	int pidfd;		/* or -1 */
+	int block;		/* of the pool, or -1; and its generation */
+	uint32_t generation;
+};
+
+/* Wait until the child can be reaped.  A cancellation point. */
+void spio_reap_await(const struct kid *kid);
+
+/* Wait for the child, reap it, store its wait(2) status, let go of what the
+ * kid owns; 0, or an errno: ECHILD if nobody can tell the status. */
+int spio_reap(struct kid *kid, int *status);
+
+/* Send the child SIGKILL, if it has not been reaped. */
+void spio_reap_kill(const struct kid *kid);
+
+/* Close the pidfd if this kernel cannot tell a lost status through it. */
+void spio_reap_need_pidfd(struct kid *kid);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <pthread.h>
+#include <spawnio.h>
+#include <stdlib.h>
+
+#include "stream.h"
+
+/* Data that could not be written is reported as glibc does: the command's own
+ * failure says more. */
+static int
+finish(struct stream *stream, int *status)
+{
+	int flush_err = fclose(stream->file) == 0 ? 0 : errno;
+	int err = spio_reap(&stream->kid, status);
+
+	free(stream);
+	return err == 0 && *status == 0 ? flush_err : err;
+}
+
+int
+spclose(FILE *file)
+{
+	int saved = errno, err = EINVAL, status = -1, cancel;
+	struct stream *stream;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	stream = file == NULL ? NULL : spio_stream_remove(file);
+	if (stream != NULL)
+		err = finish(stream, &status);
+	pthread_setcancelstate(cancel, NULL);
+	errno = err != 0 ? err : saved;
+	return err != 0 ? -1 : status;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawnio.h>
+#include <string.h>
+
+#include "launch.h"
+#include "lock.h"
+#include "state.h"
+
+/* SIGINT and SIGQUIT are ignored while any thread waits: the first saves what
+ * they were, the last restores it.  Not wiped in a forked child: there, as in
+ * glibc, they stay ignored, but its commands start as they should. */
+static int waiting;
+static struct sigaction old_int, old_quit;
+
+/* One thread's wait: what it owns, and what it undoes. */
+struct wait {
+	struct kid kid;
+	sigset_t mask;
+};
+
+static uint64_t
+default_if(int sig, const struct sigaction *old)
+{
+	return old->sa_handler == SIG_IGN ? 0 : (uint64_t)1 << (sig - 1);
+}
+
+/* Ignore, count, block; the signals that the command gets back by default. */
+static uint64_t
+enter(sigset_t *mask)
+{
+	struct lock *lock = &spio_state()->dispositions;
+	uint32_t token = spio_lock_take(lock);
+	struct sigaction ignore;
+	sigset_t chld;
+	uint64_t defaults;
+
+	if (waiting == 0) {
+		memset(&ignore, 0, sizeof(ignore));
+		ignore.sa_handler = SIG_IGN;
+		sigaction(SIGINT, &ignore, &old_int);
+		sigaction(SIGQUIT, &ignore, &old_quit);
+	}
+	waiting++;
+	defaults = default_if(SIGINT, &old_int) |
+	    default_if(SIGQUIT, &old_quit);
+	spio_lock_drop(lock, token);
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &chld, mask);
+	return defaults;
+}
+
+static void
+leave(const sigset_t *mask)
+{
+	struct lock *lock = &spio_state()->dispositions;
+	uint32_t token = spio_lock_take(lock);
+
+	if (--waiting == 0) {
+		sigaction(SIGINT, &old_int, NULL);
+		sigaction(SIGQUIT, &old_quit, NULL);
+	}
+	spio_lock_drop(lock, token);
+	pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+static void
+abandon(void *arg)
+{
+	struct wait *wait = arg;
+	int status;
+
+	spio_reap_kill(&wait->kid);
+	spio_reap(&wait->kid, &status);
+	leave(&wait->mask);
+}
+
+/* The one place where the thread may be cancelled.  It does not reap, so that
+ * nothing is killed that has been. */
+static void
+wait_cancellably(struct wait *wait, int cancel)
+{
+	pthread_cleanup_push(abandon, wait);
+	pthread_setcancelstate(cancel, NULL);
+	spio_reap_await(&wait->kid);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_cleanup_pop(0);
+}
+
+/* 0 or an errno. */
+static int
+run(const char *command, int *status, int cancel)
+{
+	struct launch launch;
+	struct wait wait;
+	int err;
+
+	memset(&launch, 0, sizeof(launch));
+	launch.plan.defaults = enter(&wait.mask);
+	launch.mask = &wait.mask;
+	launch.synchronous = 1;
+	launch.want_pidfd = 1;
+	err = spio_launch(&launch, command);
+	if (err == 0) {
+		wait.kid = launch.kid;
+		wait_cancellably(&wait, cancel);
+		err = spio_reap(&wait.kid, status);
+	}
+	leave(&wait.mask);
+	return err;
+}
+
+int
+ssystem(const char *command)
+{
+	int saved = errno, err, status = -1, cancel;
+
+	if (command == NULL)
+		return ssystem("exit 0") == 0;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	err = run(command, &status, cancel);
+	pthread_setcancelstate(cancel, NULL);
+	errno = err != 0 ? err : saved;
+	return err != 0 ? -1 : status;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "state.h"
+
+static _Atomic(struct state *) made;
+
+/* Where the kernel cannot wipe at fork(2), libc does; a clone(2) that goes by
+ * neither would inherit a lock that nobody lets go of. */
+static struct state fallback;
+
+static void
+wipe_fallback(void)
+{
+	memset(&fallback, 0, sizeof(fallback));
+}
+
+static size_t
+pages(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+static size_t
+head_size(void)
+{
+	return pages(sizeof(struct state));
+}
+
+static size_t
+block_size(void)
+{
+	return pages(1) + pages(SPIO_BLOCK_ROOM);
+}
+
+static size_t
+whole_size(void)
+{
+	return head_size() + SPIO_BLOCKS * block_size();
+}
+
+static struct state *
+map(void)
+{
+#ifdef MADV_WIPEONFORK
+	size_t size = whole_size();
+	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	    -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (madvise(p, size, MADV_WIPEONFORK) == 0 &&
+	    mprotect(p, head_size(), PROT_READ | PROT_WRITE) == 0)
+		return p;
+	munmap(p, size);
+#endif
+	return NULL;
+}
+
+struct state *
+spio_state(void)
+{
+	struct state *state = atomic_load(&made), *first = NULL;
+
+	if (state != NULL)
+		return state;
+	state = map();
+	if (state == NULL) {
+		state = &fallback;
+		pthread_atfork(NULL, NULL, wipe_fallback);
+	}
+	if (atomic_compare_exchange_strong(&made, &first, state))
+		return state;
+	if (state != &fallback)
+		munmap(state, whole_size());
+	return first;
+}
+
+struct state *
+spio_state_made(void)
+{
+	return atomic_load(&made);
+}
+
+char *
+spio_state_pool(size_t *size)
+{
+	struct state *state = spio_state();
+
+	*size = block_size();
+	return state == &fallback ? NULL : (char *)state + head_size();
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* What the threads of a process share about launches in flight, and a forked
+ * child must not inherit: one mapping with MADV_WIPEONFORK (Linux 4.14), in
+ * which all-zero is the state of a process that has launched nothing. */
+
+#ifndef SPIO_STATE_H
+#define SPIO_STATE_H
+
+#include <stddef.h>
+
+#include "child.h"
+
+#define SPIO_BLOCKS	16
+#define SPIO_BLOCK_ROOM	((size_t)60 * 1024)
+
+struct state {
+	struct lock launch;		/* snapshot of the streams, clone */
+	struct lock dispositions;	/* ssystem()'s count and what it saved */
+	_Atomic uint32_t token;		/* the lock token given out last */
+
+	/* posix_spawn launches that close streams: begun, and over. */
+	_Atomic uint32_t begun;
+	_Atomic uint32_t over;
+
+	/* Launches whose caller waits for the exec; threads in quiesce(). */
+	_Atomic uint32_t waiting;
+	_Atomic uint32_t quiescing;
+
+	_Atomic uint32_t gate;		/* gate.c's decision, 0: none yet */
+	int streams_sound;		/* stream.c: looked over since fork */
+
+	/* Per block: 0, or the generation of the launch that has it.  The
+	 * kernel writes the 0 when the child leaves the shared memory. */
+	_Atomic uint32_t word[SPIO_BLOCKS];
+	_Atomic uint32_t generation;	/* the one given out last */
+	_Atomic unsigned char opened[SPIO_BLOCKS];	/* pool.c: not PROT_NONE */
+};
+
+/* The state of this process, made at the first call; never NULL. */
+struct state *spio_state(void);
+
+/* The memory of the pool behind it, SPIO_BLOCKS blocks of size bytes, all of
+ * it PROT_NONE: each a guard page and at least SPIO_BLOCK_ROOM more.  NULL if
+ * there was none to be had, or it cannot be wiped at a fork. */
+char *spio_state_pool(size_t *size);
+
+/* The state if it has been made, NULL otherwise. */
+struct state *spio_state_made(void);
+
+#endif

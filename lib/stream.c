@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/* Two structures over the same nodes, both in plain memory, so that a forked
+ * child has them: buckets by FILE*, and a list of descriptors by number.  Each
+ * changes by one store to a forward link, so that a fork in the middle finds
+ * either the old or the new; the list's backward links are rebuilt by the
+ * child when it first needs them. */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "state.h"
+#include "stream.h"
+
+#define BUCKETS	1024
+
+static struct stream *bucket[BUCKETS];
+
+/* The list's ends: its first node hangs below head, tail is the last. */
+static struct open_end head = { .fd = -1 };
+static struct open_end *tail = &head;
+
+static struct stream **
+bucket_of(const FILE *file)
+{
+	uintptr_t n = (uintptr_t)file / 16;
+
+	return &bucket[(n ^ n / BUCKETS) % BUCKETS];
+}
+
+static struct stream *
+stream_of(struct open_end *end)
+{
+	return (struct stream *)((char *)end - offsetof(struct stream, end));
+}
+
+/* The forked child of a thread that was half-way through a change. */
+static void
+look_over(void)
+{
+	struct open_end *end;
+
+	if (spio_state()->streams_sound)
+		return;
+	for (tail = &head; (end = tail->next) != NULL; tail = end)
+		stream_of(end)->prev = tail;
+	spio_state()->streams_sound = 1;
+}
+
+static void
+link_end(struct stream *stream, struct open_end *prev)
+{
+	struct open_end *next = prev->next;
+
+	stream->prev = prev;
+	stream->end.next = next;
+	atomic_signal_fence(memory_order_seq_cst);
+	prev->next = &stream->end;
+	if (next != NULL)
+		stream_of(next)->prev = &stream->end;
+	else
+		tail = &stream->end;
+}
+
+static void
+unlink_end(struct stream *stream)
+{
+	struct open_end *next = stream->end.next;
+
+	stream->prev->next = next;
+	if (next != NULL)
+		stream_of(next)->prev = stream->prev;
+	else
+		tail = stream->prev;
+}
+
+void
+spio_stream_delete(struct stream *stream)
+{
+	struct stream **link = bucket_of(stream->file);
+
+	look_over();
+	while (*link != NULL && *link != stream)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = stream->next;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (!stream->cloexec)
+		unlink_end(stream);
+}
+
+static struct stream *
+find(const FILE *file)
+{
+	struct stream *stream = *bucket_of(file);
+
+	while (stream != NULL && stream->file != file)
+		stream = stream->next;
+	return stream;
+}
+
+/* The last node whose number is at most fd. */
+static struct open_end *
+at_most(int fd)
+{
+	struct open_end *end = tail;
+
+	while (end->fd > fd)
+		end = stream_of(end)->prev;
+	return end;
+}
+
+struct stream *
+spio_stream_insert(struct stream *stream)
+{
+	struct stream **link = bucket_of(stream->file), *stale, *all = NULL;
+	struct open_end *prev;
+
+	look_over();
+	stale = find(stream->file);
+	if (stale != NULL) {
+		spio_stream_delete(stale);
+		stale->next = NULL;
+		all = stale;
+	}
+	if (!stream->cloexec) {
+		prev = at_most(stream->end.fd);
+		if (prev->fd == stream->end.fd) {
+			stale = stream_of(prev);
+			prev = stale->prev;
+			spio_stream_delete(stale);
+			stale->next = all;
+			all = stale;
+		}
+		link_end(stream, prev);
+	}
+	stream->next = *link;
+	atomic_signal_fence(memory_order_seq_cst);
+	*link = stream;
+	return all;
+}
+
+void
+spio_stream_free(struct stream *stream)
+{
+	struct stream *next;
+
+	for (; stream != NULL; stream = next) {
+		next = stream->next;
+		if (stream->kid.pidfd >= 0)
+			close(stream->kid.pidfd);
+		free(stream);
+	}
+}
+
+const struct open_end *
+spio_stream_ends(void)
+{
+	return head.next;
+}
+
+static int
+identify(struct open_end *end)
+{
+	struct stat st;
+
+	if (fstat(end->fd, &st) != 0)
+		return errno;
+	end->ino = st.st_ino;
+	end->dev_major = major(st.st_dev);
+	end->dev_minor = minor(st.st_dev);
+	return 0;
+}
+
+int
+spio_stream_identify(struct stream *stream)
+{
+	return identify(&stream->end);
+}
+
+int
+spio_stream_same_file(const struct open_end *end)
+{
+	struct open_end now = *end;
+
+	if (identify(&now) != 0)
+		return 1;
+	return now.ino == end->ino && now.dev_major == end->dev_major &&
+	    now.dev_minor == end->dev_minor;
+}
+
+struct stream *
+spio_stream_remove(FILE *file)
+{
+	struct lock *lock = &spio_state()->launch;
+	int fd = fileno(file);	/* before the lock: it may wait for file's */
+	uint32_t token = spio_lock_take(lock);
+	struct stream *stream = find(file);
+
+	if (stream != NULL && (stream->end.fd != fd ||
+	    !spio_stream_same_file(&stream->end)))
+		stream = NULL;
+	if (stream != NULL) {
+		spio_stream_delete(stream);
+		fcntl(stream->end.fd, F_SETFD, FD_CLOEXEC);
+	}
+	spio_lock_drop(lock, token);
+	return stream;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* The open streams: FILE* to child, and the descriptors that a new child must
+ * close. */
+
+#ifndef SPIO_STREAM_H
+#define SPIO_STREAM_H
+
+#include <stdio.h>
+
+#include "child.h"
+#include "reap.h"
+
+struct stream {
+	struct open_end end;	/* linked unless close-on-exec */
+	struct open_end *prev;
+	struct stream *next;	/* in its bucket */
+	FILE *file;
+	struct kid kid;
+	int cloexec;
+};
+
+/* Note which file the stream's descriptor is; 0 or an errno. */
+int spio_stream_identify(struct stream *stream);
+
+/* With the launch lock held: add a stream.  Those that it shows to have been
+ * closed by fclose() are taken out and returned, chained by next. */
+struct stream *spio_stream_insert(struct stream *stream);
+
+/* With the launch lock held: take a stream out. */
+void spio_stream_delete(struct stream *stream);
+
+/* With the launch lock held: the descriptors that a child must close. */
+const struct open_end *spio_stream_ends(void);
+
+/* Take the stream behind file out of the table and set its FD_CLOEXEC, so that
+ * no child inherits what nobody would close in it; NULL if it is not ours. */
+struct stream *spio_stream_remove(FILE *file);
+
+/* Free streams that are in no table, chained by next. */
+void spio_stream_free(struct stream *stream);
+
+/* Is the descriptor still the file that it was when the stream was opened?
+ * Yes if the kernel cannot tell.  The child has its own way to ask. */
+int spio_stream_same_file(const struct open_end *end);
+
+#endif
