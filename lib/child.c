@@ -40,13 +40,27 @@ still_ours(const struct open_end *end)
 	    st.dev_minor == end->dev_minor;
 }
 
-static void
-close_ends(const struct open_end *end)
+/* Where the kernel cannot tell, the number of a stream that fclose() closed may
+ * have become that of the child's own end. */
+static int
+is_own(int fd, const struct plan *plan)
 {
-	int first = 0, last = -1;
+	int i;
 
-	for (; end != NULL; end = end->next) {
-		if (!still_ours(end))
+	for (i = 0; i < plan->moves; i++)
+		if (plan->move[i].from == fd)
+			return 1;
+	return 0;
+}
+
+static void
+close_ends(const struct plan *plan)
+{
+	const struct open_end *end;
+	int first = 0, last = -1;	/* no run yet */
+
+	for (end = plan->ends; end != NULL; end = end->next) {
+		if (is_own(end->fd, plan) || !still_ours(end))
 			continue;
 		if (end->fd != last + 1) {
 			close_run(first, last);
@@ -127,7 +141,7 @@ spio_child_main(void *arg)
 	long r;
 
 	plan->shared = 1;
-	close_ends(plan->ends);
+	close_ends(plan);
 	let_go(plan->lock, plan->token);
 	if (plan->reset_handlers || plan->defaults != 0)
 		reset_signals(plan->defaults, plan->reset_handlers);

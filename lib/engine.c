@@ -91,6 +91,12 @@ copy_plan(const struct block *block, const struct plan *plan)
 	return copy;
 }
 
+static int
+is_refusal(long r)
+{
+	return r == -ENOSYS || r == -EPERM || r == -EINVAL;
+}
+
 /* clone3(2), which also resets the handlers.  Without a pidfd, if there is no
  * descriptor left: only a status that is lost would have needed it. */
 static long
@@ -109,13 +115,13 @@ clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 		args->flags &= ~(uint64_t)SPIO_CLONE_PIDFD;
 		r = spio_clone3(args, sizeof(*args), spio_child_main, plan);
 	}
-	if (r == -ENOSYS || r == -EPERM || r == -EINVAL)
+	if (is_refusal(r))
 		spio_gate_refuse(SPIO_NO_CLONE3);
 	return r;
 }
 
-/* clone3 or else clone, with exactly the flags of a vfork() or a fork(): seccomp
- * filters know those, and valgrind ends the program at any others. */
+/* clone3 or else clone, that with exactly the flags of a vfork() or a fork():
+ * seccomp filters know those, and valgrind ends the program at any others. */
 static long
 clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 {
@@ -129,7 +135,7 @@ clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 		args.stack = (uintptr_t)stack;
 		args.stack_size = size;
 		r = clone_new(launch, plan, &args);
-		if (!spio_gate_refused(SPIO_NO_CLONE3))
+		if (!is_refusal(r))
 			return r;
 	}
 	plan->reset_handlers = 1;
@@ -163,7 +169,7 @@ spio_engine_avfork(struct launch *launch)
 		return 0;
 	}
 	spio_pool_release(block.number, block.generation);
-	if (plan == NULL || spio_gate_refused(SPIO_NO_CLONE3))
+	if (plan == NULL || is_refusal(pid))
 		return SPIO_STEP_DOWN;
 	return (int)-pid;
 }

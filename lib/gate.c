@@ -17,7 +17,7 @@
 enum reason {
 	NOTHING_AGAINST = 1, BY_CALL, BY_ENVIRONMENT, BAD_ENVIRONMENT,
 	SECURE, IDS_DIFFER, ROOT, CAPABLE, TRACED, NO_PROC, ONE_CPU, NO_POOL,
-	CLONE3_REFUSED, VFORK_REFUSED, NOT_NATIVE
+	CLONE3_REFUSED, VFORK_REFUSED, NOT_NATIVE, BAD_AND_AGAINST
 };
 
 static const char *const words[] = {
@@ -37,7 +37,9 @@ static const char *const words[] = {
 	[NO_POOL] = "there is no memory for the pool",
 	[CLONE3_REFUSED] = "the kernel refused clone3()",
 	[VFORK_REFUSED] = "the kernel refused clone() with CLONE_VFORK",
-	[NOT_NATIVE] = "this build has no other engine"
+	[NOT_NATIVE] = "this build has no other engine",
+	[BAD_AND_AGAINST] = "SPAWNIO_ENGINE names no engine and is ignored; "
+	    "privilege, a tracer or a single CPU speaks against avfork"
 };
 
 static const char *const names[] = {
@@ -153,7 +155,9 @@ decide(unsigned wish)
 	if (ENGINE(wish) == SPAWNIO_ENGINE_AUTO) {
 		reason = objection();
 		if (reason != NOTHING_AGAINST)
-			return CHOICE(SPAWNIO_ENGINE_VFORK, reason);
+			return CHOICE(SPAWNIO_ENGINE_VFORK,
+			    REASON(wish) == BAD_ENVIRONMENT ?
+			    BAD_AND_AGAINST : reason);
 	}
 	if (!spio_pool_exists())
 		return CHOICE(SPAWNIO_ENGINE_VFORK, NO_POOL);
@@ -215,6 +219,11 @@ choice(void)
 			choice = 0;
 	}
 	errno = saved;
+	/* The first launch may have been a thread's with ids of its own. */
+	if (ENGINE(choice) == SPAWNIO_ENGINE_AVFORK &&
+	    REASON(choice) != BY_CALL && REASON(choice) != BY_ENVIRONMENT &&
+	    geteuid() == 0)
+		choice = CHOICE(SPAWNIO_ENGINE_VFORK, ROOT);
 	refused = atomic_load(&refusals);
 	if (refused & SPIO_NO_CLONE3 && ENGINE(choice) == SPAWNIO_ENGINE_AVFORK)
 		choice = CHOICE(SPAWNIO_ENGINE_VFORK, CLONE3_REFUSED);

@@ -155,6 +155,8 @@ spio_launch(struct launch *launch, const char *command)
 	err = launch->stream != NULL ?
 	    run_with_stream(launch) : run_counted(launch);
 	restore_signals(&mask);
+	if (launch->kid.pidfd >= 0)
+		launch->kid.parent = getpid();
 	if (err == 0 && launch->exec_error != 0 && !launch->synchronous) {
 		spio_reap(&launch->kid, &status);
 		err = launch->exec_error;

@@ -18,13 +18,16 @@ spio_pool_exists(void)
 	return spio_state_pool(&size) != NULL;
 }
 
+/* Not in the state: a forked child goes on counting, so that no stream that it
+ * has inherited names a launch of its own. */
 static uint32_t
-new_generation(struct state *state)
+new_generation(void)
 {
+	static _Atomic uint32_t last;
 	uint32_t generation;
 
 	do
-		generation = atomic_fetch_add(&state->generation, 1) + 1;
+		generation = atomic_fetch_add(&last, 1) + 1;
 	while (generation == 0);
 	return generation;
 }
@@ -49,7 +52,7 @@ int
 spio_pool_claim(struct block *block)
 {
 	struct state *state = spio_state();
-	uint32_t generation = new_generation(state), none;
+	uint32_t generation = new_generation(), none;
 	size_t size, guard = (size_t)sysconf(_SC_PAGESIZE);
 	char *pool = spio_state_pool(&size);
 	int i;

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pool.h"
@@ -23,6 +24,9 @@ struct pidfd_info {
 
 #define INFO_EXIT	((uint64_t)1 << 3)
 #define GET_INFO	_IOWR(0xff, 11, struct pidfd_info)
+
+/* waitid(2) says ECHILD a moment before the kernel has stored the status. */
+#define LOST_TRIES	20
 
 #define ID_PIDFD	((idtype_t)3)	/* P_PIDFD; Linux 5.4 */
 
@@ -52,16 +56,26 @@ wait_status(const siginfo_t *info)
 	}
 }
 
+/* To a forked copy of the parent it is no child, whatever its pidfd tells. */
 static int
 lost_status(const struct kid *kid, int *status)
 {
-	struct pidfd_info info = { .mask = INFO_EXIT };
+	const struct timespec pause = { 0, 500000 };
+	struct pidfd_info info;
+	int i;
 
-	if (kid->pidfd < 0 || ioctl(kid->pidfd, GET_INFO, &info) != 0 ||
-	    !(info.mask & INFO_EXIT))
+	if (kid->pidfd < 0 || kid->parent != getpid())
 		return ECHILD;
-	*status = info.exit_code;
-	return 0;
+	for (i = 0; i < LOST_TRIES; i++) {
+		info.mask = INFO_EXIT;
+		if (ioctl(kid->pidfd, GET_INFO, &info) == 0 &&
+		    info.mask & INFO_EXIT) {
+			*status = info.exit_code;
+			return 0;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return ECHILD;
 }
 
 void

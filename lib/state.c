@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #define _GNU_SOURCE
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -68,14 +69,17 @@ struct state *
 spio_state(void)
 {
 	struct state *state = atomic_load(&made), *first = NULL;
+	int saved;
 
 	if (state != NULL)
 		return state;
+	saved = errno;
 	state = map();
 	if (state == NULL) {
 		state = &fallback;
 		pthread_atfork(NULL, NULL, wipe_fallback);
 	}
+	errno = saved;
 	if (atomic_compare_exchange_strong(&made, &first, state))
 		return state;
 	if (state != &fallback)

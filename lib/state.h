@@ -15,14 +15,14 @@
 
 struct state {
 	struct lock launch;		/* snapshot of the streams, clone */
-	struct lock dispositions;	/* ssystem()'s count and what it saved */
+	struct lock dispositions;	/* what ssystem() counts and saves */
 	_Atomic uint32_t token;		/* the lock token given out last */
 
 	/* posix_spawn launches that close streams: begun, and over. */
 	_Atomic uint32_t begun;
 	_Atomic uint32_t over;
 
-	/* Launches whose caller waits for the exec; threads in quiesce(). */
+	/* Callers within a launch; threads in spawnio_quiesce(). */
 	_Atomic uint32_t waiting;
 	_Atomic uint32_t quiescing;
 
@@ -32,8 +32,7 @@ struct state {
 	/* Per block: 0, or the generation of the launch that has it.  The
 	 * kernel writes the 0 when the child leaves the shared memory. */
 	_Atomic uint32_t word[SPIO_BLOCKS];
-	_Atomic uint32_t generation;	/* the one given out last */
-	_Atomic unsigned char opened[SPIO_BLOCKS];	/* pool.c: not PROT_NONE */
+	_Atomic unsigned char opened[SPIO_BLOCKS];	/* not PROT_NONE */
 };
 
 /* The state of this process, made at the first call; never NULL. */

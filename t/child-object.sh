@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The child shares the parent's memory and bears the thread pointer of a thread
+# that may be gone: whatever a compiler is told to put into everybody's code,
+# the child's object calls nothing and reads no thread pointer.
+
+# shellcheck source=t/common
+. "${top_srcdir:?}/t/common"
+
+[ "$NATIVE" != 0 ] || skip 'no native engine in this build'
+: "${NM:=nm}" "${OBJDUMP:=objdump}"
+have "${OBJDUMP%% *}" || skip "no $OBJDUMP"
+
+# x86, aarch64, riscv64; a relocation may say more than the instruction.
+thread_pointer='%[fg]s:|tpidr|[[:blank:],(]tp([,)]|$)'
+thread_pointer="$thread_pointer|R_[A-Z0-9_]*(TLS|TPOFF|TPREL)"
+system_call='[[:blank:]](syscall|svc|ecall)([[:blank:]]|$)'
+
+# undefined OBJECT...: each object's undefined symbols, one a line.
+undefined() {
+	$NM -u "$@" | grep -v -e ':$' -e '^$'
+}
+
+# instructions OBJECT EXPRESSION: those that match.
+instructions() {
+	$OBJDUMP -dr "$1" | grep -E '^ +[0-9a-f]+:|R_' | grep -E -e "$2"
+}
+
+check() {
+	for object; do
+		if undefined "$object"; then
+			bad "$object: undefined symbols"
+		fi
+		if instructions "$object" "$thread_pointer"; then
+			bad "$object: the thread pointer"
+		fi
+		instructions "$object" "$system_call" >/dev/null ||
+		    bad "$object: not even a system call, what is this?"
+	done
+}
+
+# check_folder FOLDER: as libtool names them, for one library or for both.
+check_folder() {
+	for half in child clone; do
+		objects=$(find "$1/lib" \( -name "$half.o" -o \
+		    -name "*-$half.o" \) -type f)
+		[ -n "$objects" ] || hard "no object of $half"
+		# shellcheck disable=SC2086 # names without blanks
+		check $objects
+	done
+}
+
+# A check that sees nothing would be content with anything.
+cat >"$scratch/bad.c" <<'END'
+extern int elsewhere(void);
+static __thread int mine;
+int *bad(void);
+int *
+bad(void)
+{
+	mine = elsewhere();
+	return &mine;
+}
+END
+$CC -ftls-model=local-exec -c -o "$scratch/bad.o" "$scratch/bad.c" ||
+    hard 'no compiler'
+undefined "$scratch/bad.o" | grep elsewhere >/dev/null ||
+    hard "$NM does not show an undefined symbol"
+instructions "$scratch/bad.o" "$thread_pointer" >/dev/null ||
+    hard "$OBJDUMP does not show the thread pointer"
+
+check_folder "$top_builddir"
+if [ -f "$top_srcdir/config.status" ]; then
+	[ "$verdict" = 0 ] || exit 1
+	skip 'the rest: the source folder is a build folder'
+fi
+
+# What configure made, in another folder, for other flags.
+srcdir=$(cd "$top_srcdir" && pwd)
+for made in Makefile libtool lib; do
+	cp -Rp "$top_builddir/$made" "$scratch" || hard "no $made"
+done
+cd "$scratch" || hard 'no scratch folder'
+
+# Each group as far as the compiler knows its flags.
+echo 'int x;' >x.c
+while read -r group; do
+	flags=
+	for flag in $group; do
+		if $CC -Werror "$flag" -c -o x.o x.c >/dev/null 2>&1; then
+			flags="$flags $flag"
+		fi
+	done
+	[ -n "$flags" ] || continue
+	echo "CFLAGS='${flags# }'"
+	find . \( -name '*.o' -o -name '*.l[ao]' \) -exec rm -f {} +
+	own_make -o Makefile srcdir="$srcdir" top_srcdir="$srcdir" \
+	    VPATH="$srcdir" CFLAGS="${flags# }" libchild.la >log 2>&1 || {
+		cat log
+		bad 'make'
+		continue
+	}
+	check_folder .
+done <<'END'
+-fstack-protector-all -pg -fsanitize=thread -O0 -ftrivial-auto-var-init=pattern
+-O3 -flto
+-Os -fsanitize=address,undefined
+-finstrument-functions -fprofile-generate -fsplit-stack -ftrapv
+-O2 --coverage -fsanitize=safe-stack
+-O2 -fsanitize-coverage=trace-pc
+END
+exit "$verdict"

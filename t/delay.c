@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: ISC */
+/* What may be done while a command has not been exec'ed yet: its execve is held
+ * until the test says go, so the order of events is no matter of luck. */
+
+#include "fixture.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <stdatomic.h>
+
+#include "supervisor.h"
+
+#define THREADS		8
+#define POOL		16	/* launches that can be in flight at once */
+#define MORE		4	/* over that */
+
+static struct supervisor *sv;
+
+/* Whether the engine is one that returns before the exec. */
+static bool early;
+
+static void
+start(void)
+{
+	const char *engine;
+
+	sv = sv_start(NULL, 0);
+	ck_assert_ptr_nonnull(sv);
+	engine = engine_in_use();
+	early = strcmp(engine, "avfork") == 0 || strcmp(engine, "fork") == 0;
+}
+
+static bool
+engine_is(const char *name)
+{
+	return strcmp(spawnio_engine(NULL), name) == 0;
+}
+
+static void
+expect_and_close(FILE *stream, const char *text)
+{
+	ck_assert_str_eq(rest_of(stream), text);
+	assert_exit(close_command(stream), 0);
+}
+
+/* One that is not to be held. */
+static FILE *
+open_past_exec(const char *command, const char *type)
+{
+	int passed = atomic_load(&sv->passed);
+	FILE *stream = open_command(type, "%s", command);
+
+	while (atomic_load(&sv->passed) == passed)
+		usleep(500);
+	return stream;
+}
+
+/* A call made in a thread of its own, and whether it has returned. */
+struct caller {
+	pthread_t thread;
+	const char *command;
+	const char *type;	/* of spopen(); NULL: ssystem() */
+	FILE *f;
+	int r;
+	int error;
+	atomic_int returned;
+};
+
+static void *
+call(void *arg)
+{
+	struct caller *c = arg;
+
+	errno = 0;
+	if (c->type != NULL)
+		c->f = spopen(c->command, c->type);
+	else
+		c->r = ssystem(c->command);
+	c->error = errno;
+	atomic_store(&c->returned, 1);
+	return NULL;
+}
+
+static void
+call_in_thread(struct caller *c, const char *command, const char *type)
+{
+	memset(c, 0, sizeof(*c));
+	c->command = command;
+	c->type = type;
+	ck_assert_int_eq(pthread_create(&c->thread, NULL, call, c), 0);
+}
+
+static FILE *
+stream_of(struct caller *c)
+{
+	ck_assert_int_eq(pthread_join(c->thread, NULL), 0);
+	ck_assert_msg(c->f != NULL, "spopen: %s", strerror(c->error));
+	ck_assert_int_eq(c->error, 0);
+	return c->f;
+}
+
+/* Start a command whose exec is held; the stream is had with stream_of(), which
+ * may have to wait for sv_go(). */
+static void
+start_held(struct caller *c, const char *command, const char *type)
+{
+	sv_hold(sv, 1);
+	call_in_thread(c, command, type);
+	sv_wait(sv, 1);
+}
+
+START_TEST(returns_before_exec)
+{
+	FILE *f;
+
+	if (!early)
+		return;
+	sv_hold(sv, 1);
+	f = open_command("r", "echo now");
+	sv_wait(sv, 1);
+	sv_go(sv);
+	expect_and_close(f, "now\n");
+}
+END_TEST
+
+/* Did one wait for another, no more than some of them would be held. */
+START_TEST(streams_of_threads_do_not_queue)
+{
+	static char command[THREADS][32], text[THREADS][32];
+	struct caller c[THREADS];
+	int i;
+
+	sv_hold(sv, THREADS);
+	for (i = 0; i < THREADS; i++) {
+		snprintf(command[i], sizeof(command[i]), "echo %d", i);
+		snprintf(text[i], sizeof(text[i]), "%d\n", i);
+		call_in_thread(&c[i], command[i], "r");
+	}
+	sv_wait(sv, THREADS);
+	sv_go(sv);
+	for (i = 0; i < THREADS; i++)
+		expect_and_close(stream_of(&c[i]), text[i]);
+}
+END_TEST
+
+START_TEST(writers_of_threads_do_not_queue)
+{
+	struct caller c[THREADS];
+	int i;
+	FILE *f;
+
+	sv_hold(sv, THREADS);
+	for (i = 0; i < THREADS; i++)
+		call_in_thread(&c[i], "read x; exit $x", "w");
+	sv_wait(sv, THREADS);
+	sv_go(sv);
+	for (i = 0; i < THREADS; i++) {
+		f = stream_of(&c[i]);
+		fprintf(f, "%d\n", i + 10);
+		assert_exit(close_command(f), i + 10);
+	}
+}
+END_TEST
+
+START_TEST(systems_of_threads_do_not_queue)
+{
+	struct caller c[THREADS];
+	int i;
+
+	sv_hold(sv, THREADS);
+	for (i = 0; i < THREADS; i++)
+		call_in_thread(&c[i], "exit 6", NULL);
+	sv_wait(sv, THREADS);
+	sv_go(sv);
+	for (i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(pthread_join(c[i].thread, NULL), 0);
+		assert_exit(c[i].r, 6);
+	}
+}
+END_TEST
+
+/* Opens and closes one after the other, each exec late by a tenth of a second:
+ * the streams are listed, dropped and closed in children meanwhile. */
+static void *
+open_and_close(void *arg)
+{
+	static const char *const type[] = { "r", "re", "r+", "r+e" };
+	char line[16];
+	FILE *f;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		f = spopen("echo late; exit 3", type[i]);
+		ck_assert_ptr_nonnull(f);
+		ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+		ck_assert_str_eq(line, "late\n");
+		assert_exit(close_command(f), 3);
+		assert_exit(run_command("exit 4"), 4);
+	}
+	return arg;
+}
+
+START_TEST(slow_execs_change_nothing)
+{
+	pthread_t thread[THREADS];
+	int i;
+
+	atomic_store(&sv->delay, 100);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL,
+		    open_and_close, NULL), 0);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+}
+END_TEST
+
+START_TEST(other_threads_go_on)
+{
+	FILE *finished, *file;
+	struct caller c;
+	pid_t pid;
+	int status;
+
+	finished = open_past_exec("exit 5", "w");
+	start_held(&c, "echo held", "r");
+
+	file = fopen("/dev/null", "we");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(fflush(NULL), 0);
+	free(malloc(1 << 20));
+	ck_assert_int_eq(setenv("SPAWNIO_TEST", "1", 1), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(9);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	assert_exit(status, 9);
+	assert_exit(close_command(finished), 5);
+
+	sv_go(sv);
+	expect_and_close(stream_of(&c), "held\n");
+}
+END_TEST
+
+/* posix_spawn() gives no sign of its child's descriptors before the exec: the
+ * engine of that name waits for an earlier one to keep streams apart. */
+START_TEST(other_launches_go_on)
+{
+	FILE *first, *second;
+	struct caller c;
+
+	first = open_past_exec("cat >/dev/null", "w");
+	start_held(&c, "echo held", "r");
+
+	assert_exit(run_command("exit 2"), 2);
+	if (!engine_is("posix_spawn")) {
+		second = open_command("r+", "cat");
+		fputs("second\n", second);
+		ck_assert_int_eq(fflush(second), 0);
+		ck_assert_int_eq(shutdown(fileno(second), SHUT_WR), 0);
+		expect_and_close(second, "second\n");
+	}
+	/* The held command is to have closed it, even now. */
+	assert_exit(close_command(first), 0);
+
+	sv_go(sv);
+	expect_and_close(stream_of(&c), "held\n");
+}
+END_TEST
+
+/* The exec is held; spclose() waits for more than that. */
+START_TEST(closed_before_exec)
+{
+	FILE *f;
+
+	if (!early)
+		return;
+	atomic_store(&sv->delay, 100);
+	f = open_command("r", "exit 7");
+	assert_exit(close_command(f), 7);
+}
+END_TEST
+
+START_TEST(all_is_copied_before_return)
+{
+	static char var[] = "SPAWNIO_TEST=before";
+	static char path[] = "PATH=/bin:/usr/bin";
+	static char other[] = "SPAWNIO_TEST=after";
+	char *env[] = { var, path, NULL }, *other_env[] = { other, path, NULL };
+	char **old_environ = environ, command[128], type[] = "r";
+	int p[2], fd;
+	FILE *f;
+
+	ck_assert_int_eq(pipe2(p, 0), 0);
+	ck_assert_int_eq(write(p[1], "descriptor\n", 11), 11);
+	ck_assert_int_eq(close(p[1]), 0);
+	snprintf(command, sizeof(command), "echo $SPAWNIO_TEST; pwd -P; umask; "
+	    "cat </proc/self/fd/%d; exit 3", p[0]);
+	ck_assert_int_eq(chdir("/usr"), 0);
+	umask(027);
+	environ = env;
+
+	if (early)
+		sv_hold(sv, 1);
+	f = spopen(command, type);
+	ck_assert_ptr_nonnull(f);
+	memset(command, 'x', sizeof(command));
+	memset(type, 'x', sizeof(type));
+	memset(var, 'x', sizeof(var));
+	env[0] = other;
+	env[1] = NULL;
+	environ = other_env;
+	ck_assert_int_eq(chdir("/"), 0);
+	umask(077);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(dup2(fd, p[0]), p[0]);
+	ck_assert_int_eq(close(fd), 0);
+	sv_go(sv);
+
+	ck_assert_str_eq(rest_of(f), "before\n/usr\n0027\ndescriptor\n");
+	assert_exit(close_command(f), 3);
+	ck_assert_int_eq(close(p[0]), 0);
+	environ = old_environ;
+}
+END_TEST
+
+/* fork()ed children share no memory, which is what there is to wait for. */
+START_TEST(quiesce_sees_a_launch)
+{
+	struct caller c;
+
+	ck_assert_int_eq(spawnio_quiesce(0), 0);
+	start_held(&c, "exit 0", "r");
+	if (!engine_is("fork")) {
+		errno = 0;
+		ck_assert_int_eq(spawnio_quiesce(0), -1);
+		ck_assert_int_eq(errno, ETIMEDOUT);
+		errno = 0;
+		ck_assert_int_eq(spawnio_quiesce(20), -1);
+		ck_assert_int_eq(errno, ETIMEDOUT);
+	}
+	sv_go(sv);
+	assert_exit(close_command(stream_of(&c)), 0);
+	errno = 0;
+	ck_assert_int_eq(spawnio_quiesce(0), 0);
+	ck_assert_int_eq(errno, 0);
+}
+END_TEST
+
+START_TEST(quiesce_sees_a_system)
+{
+	struct caller c;
+
+	start_held(&c, "exit 0", NULL);
+	if (!engine_is("fork")) {
+		ck_assert_int_eq(spawnio_quiesce(0), -1);
+		ck_assert_int_eq(errno, ETIMEDOUT);
+	}
+	sv_go(sv);
+	ck_assert_int_eq(pthread_join(c.thread, NULL), 0);
+	ck_assert_int_eq(c.r, 0);
+	ck_assert_int_eq(spawnio_quiesce(0), 0);
+}
+END_TEST
+
+struct quiescer {
+	pthread_t thread;
+	int r;
+	atomic_int begun;
+	atomic_int over;
+};
+
+static void *
+quiesce(void *arg)
+{
+	struct quiescer *q = arg;
+
+	atomic_store(&q->begun, 1);
+	q->r = spawnio_quiesce(-1);
+	atomic_store(&q->over, 1);
+	return NULL;
+}
+
+static void
+nothing(int sig)
+{
+	(void)sig;
+}
+
+/* The kernel wakes one of those who wait. */
+START_TEST(quiesce_waits_in_all_threads)
+{
+	struct sigaction act = { .sa_handler = nothing }, old;
+	struct quiescer q[4];
+	struct caller c;
+	int i, k;
+
+	memset(q, 0, sizeof(q));
+	ck_assert_int_eq(sigaction(SIGUSR1, &act, &old), 0);
+	start_held(&c, "exit 0", "r");
+	for (i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_create(&q[i].thread, NULL, quiesce,
+		    &q[i]), 0);
+		while (!atomic_load(&q[i].begun))
+			usleep(100);
+	}
+	for (k = 0; k < 50; k++) {
+		for (i = 0; i < 4; i++)
+			pthread_kill(q[i].thread, SIGUSR1);
+		usleep(1000);
+	}
+	if (!engine_is("fork"))
+		for (i = 0; i < 4; i++)
+			ck_assert_int_eq(atomic_load(&q[i].over), 0);
+	sv_go(sv);
+	for (i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(q[i].thread, NULL), 0);
+		ck_assert_int_eq(q[i].r, 0);
+	}
+	assert_exit(close_command(stream_of(&c)), 0);
+	ck_assert_int_eq(sigaction(SIGUSR1, &old, NULL), 0);
+}
+END_TEST
+
+/* The ways to end a process while a launch of it is held. */
+enum way { BY_EXIT, BY__EXIT, BY_KILL, BY_EXEC, WAYS };
+
+static void
+leave(enum way way)
+{
+	switch (way) {
+	case BY_EXIT:
+		exit(0);
+	case BY_KILL:
+		raise(SIGKILL);
+		break;
+	case BY_EXEC:
+		execl("/bin/sh", "sh", "-c", ":", (char *)NULL);
+		break;
+	default:
+		break;
+	}
+	_exit(0);
+}
+
+static void
+launch_and_leave(int out, enum way way)
+{
+	struct caller c;
+
+	if (dup2(out, 1) != 1)
+		_exit(1);
+	close(out);
+	if (!early) {
+		start_held(&c, "echo ran; cat", "w");
+	} else {
+		sv_hold(sv, 1);
+		if (spopen("echo ran; cat", "w") == NULL)
+			_exit(2);
+		sv_wait(sv, 1);
+	}
+	leave(way);
+}
+
+START_TEST(command_outlives_its_process)
+{
+	char buf[64];
+	int p[2], status;
+	ssize_t n, len = 0;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		launch_and_leave(p[1], (enum way)_i);
+	ck_assert_int_eq(close(p[1]), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, _i == BY_KILL ? SIGKILL : 0);
+	ck_assert_int_eq(atomic_load(&sv->held), 1);
+	sv_go(sv);
+	while ((n = read(p[0], buf + len, sizeof(buf) - (size_t)len)) > 0)
+		len += n;
+	ck_assert_int_eq(len, 4);
+	ck_assert_int_eq(memcmp(buf, "ran\n", 4), 0);
+	ck_assert_int_eq(close(p[0]), 0);
+}
+END_TEST
+
+/* The thread's stack, and what libc keeps on it, is unmapped. */
+START_TEST(command_outlives_its_thread)
+{
+	size_t size = 256 * 1024;
+	pthread_attr_t attr;
+	struct caller c = { .command = "echo alone", .type = "r" };
+	void *stack;
+
+	stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(stack, MAP_FAILED);
+	ck_assert_int_eq(pthread_attr_init(&attr), 0);
+	ck_assert_int_eq(pthread_attr_setstack(&attr, stack, size), 0);
+	if (early)
+		sv_hold(sv, 1);
+	ck_assert_int_eq(pthread_create(&c.thread, &attr, call, &c), 0);
+	if (early)
+		sv_wait(sv, 1);
+	stream_of(&c);
+	ck_assert_int_eq(munmap(stack, size), 0);
+	sv_go(sv);
+	expect_and_close(c.f, "alone\n");
+	pthread_attr_destroy(&attr);
+}
+END_TEST
+
+/* The one more than there are blocks for is made in another way. */
+static void
+exhaust(void)
+{
+	FILE *f[POOL];
+	struct caller c[POOL + MORE];
+	int i, direct = early ? POOL : 0;
+
+	sv_hold(sv, POOL + MORE);
+	for (i = 0; i < direct; i++) {
+		f[i] = open_command("r", "echo one");
+	}
+	for (; i < POOL + MORE; i++)
+		call_in_thread(&c[i], "echo one", "r");
+	sv_wait(sv, POOL + MORE);
+	sv_go(sv);
+	for (i = 0; i < direct; i++)
+		expect_and_close(f[i], "one\n");
+	for (; i < POOL + MORE; i++)
+		expect_and_close(stream_of(&c[i]), "one\n");
+}
+
+/* Twice: the blocks come back. */
+START_TEST(launches_beyond_the_pool_work)
+{
+	exhaust();
+	exhaust();
+}
+END_TEST
+
+static int
+launch_in_forked_child(FILE *inherited)
+{
+	char line[16] = "";
+	FILE *f;
+
+	if (spawnio_quiesce(0) != 0)
+		return 1;
+	if (ssystem("exit 3") != W_EXITCODE(3, 0))
+		return 2;
+	f = spopen("echo forked; exit 4", "r");
+	if (f == NULL || fgets(line, sizeof(line), f) == NULL ||
+	    strcmp(line, "forked\n") != 0)
+		return 3;
+	if (spclose(f) != W_EXITCODE(4, 0))
+		return 4;
+	if (inherited != NULL && (spclose(inherited) != -1 || errno != ECHILD))
+		return 5;
+	return 0;
+}
+
+START_TEST(forked_child_launches_meanwhile)
+{
+	struct caller c;
+	FILE *f = NULL;
+	pid_t pid;
+	int status;
+
+	start_held(&c, "echo held", "r");
+	if (early)
+		f = stream_of(&c);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(launch_in_forked_child(f));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(atomic_load(&sv->held), 1);
+	sv_go(sv);
+	expect_and_close(f != NULL ? f : stream_of(&c), "held\n");
+}
+END_TEST
+
+/* ssystem() can be cancelled in its wait; before, the request is pending. */
+START_TEST(system_cancelled_before_exec)
+{
+	struct caller c;
+	void *result;
+
+	start_held(&c, "exec sleep 1000", NULL);
+	ck_assert_int_eq(pthread_cancel(c.thread), 0);
+	sv_go(sv);
+	ck_assert_int_eq(pthread_join(c.thread, &result), 0);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+	ck_assert_int_eq(atomic_load(&c.returned), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("delay");
+	TCase *held = add_case(suite, "held");
+
+	if (!sv_works())
+		return 77;
+	tcase_add_checked_fixture(held, start, NULL);
+	tcase_add_test(held, returns_before_exec);
+	tcase_add_test(held, streams_of_threads_do_not_queue);
+	tcase_add_test(held, writers_of_threads_do_not_queue);
+	tcase_add_test(held, systems_of_threads_do_not_queue);
+	tcase_add_test(held, slow_execs_change_nothing);
+	tcase_add_test(held, other_threads_go_on);
+	tcase_add_test(held, other_launches_go_on);
+	tcase_add_test(held, closed_before_exec);
+	tcase_add_test(held, all_is_copied_before_return);
+	tcase_add_test(held, quiesce_sees_a_launch);
+	tcase_add_test(held, quiesce_sees_a_system);
+	tcase_add_test(held, quiesce_waits_in_all_threads);
+	tcase_add_loop_test(held, command_outlives_its_process, 0, WAYS);
+	tcase_add_test(held, command_outlives_its_thread);
+	tcase_add_test(held, launches_beyond_the_pool_work);
+	tcase_add_test(held, forked_child_launches_meanwhile);
+	tcase_add_test(held, system_cancelled_before_exec);
+	return run(suite);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/* What the libcheck programs share: a fixture that fails a test which leaves
+ * something behind, and helpers that keep the tests short. */
+
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#ifndef _GNU_SOURCE
+# define _GNU_SOURCE 1
+#endif
+
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spawnio.h"
+
+#define FIXTURE_PRINTF(m, n)	__attribute__((__format__(__printf__, m, n)))
+
+#if defined(__SANITIZE_ADDRESS__)
+# define ADDRESS_SANITIZER	1
+#elif defined(__has_feature)
+# define ADDRESS_SANITIZER	__has_feature(address_sanitizer)
+#else
+# define ADDRESS_SANITIZER	0
+#endif
+#if defined(__SANITIZE_THREAD__)
+# define THREAD_SANITIZER	1
+#elif defined(__has_feature)
+# define THREAD_SANITIZER	__has_feature(thread_sanitizer)
+#else
+# define THREAD_SANITIZER	0
+#endif
+
+/* AddressSanitizer fails by itself when a thread's stack is unwound by its
+ * cancellation, and its search for leaks at exit needs clone(2) and the rights
+ * to trace; ThreadSanitizer keeps signals back from a thread that waits; both
+ * need memory where a test leaves none. */
+#define MAY_CANCEL	(!ADDRESS_SANITIZER)
+#define MAY_MIX_IDS	(!ADDRESS_SANITIZER)
+#define MAY_STORM	(!THREAD_SANITIZER)
+#define MAY_LIMIT	(!ADDRESS_SANITIZER && !THREAD_SANITIZER)
+
+#define assert_exit(status, code) do { \
+	int got_ = (status), code_ = (code); \
+	ck_assert_msg(WIFEXITED(got_) && WEXITSTATUS(got_) == code_, \
+	    "wait status %#x is not that of exit %d", got_, code_); \
+} while (0)
+#define assert_killed(status, signo) do { \
+	int got_ = (status), signo_ = (signo); \
+	ck_assert_msg(WIFSIGNALED(got_) && WTERMSIG(got_) == signo_, \
+	    "wait status %#x is not that of signal %d", got_, signo_); \
+} while (0)
+#define assert_error(call, result, error) do { \
+	errno = 0; \
+	ck_assert((call) == (result)); \
+	ck_assert_int_eq(errno, (error)); \
+} while (0)
+
+/* A checked fixture.  After it the descriptors 0 to 2 are the only ones that
+ * commands inherit. */
+void fixture_setup(void);
+void fixture_teardown(void);
+
+/* A suite's test case with the fixture and a time limit. */
+TCase *add_case(Suite *suite, const char *name);
+
+/* Say that tests are not added, and why. */
+void left_out(const char *message);
+
+/* Run the suite: what main() returns. */
+int run(Suite *suite);
+
+/* Changes that a test makes on purpose, so that they are no surprise at its
+ * end. */
+void on_signal(int signo, void (*handler)(int), int flags);
+void block(int signo);
+void unblock(int signo);
+
+/* The calls under test, with a command made by printf(3).  They fail the test
+ * if no child could be made, or if errno changed. */
+FILE *open_command(const char *type, const char *format, ...)
+    FIXTURE_PRINTF(2, 3);
+int close_command(FILE *stream);
+int run_command(const char *format, ...) FIXTURE_PRINTF(1, 2);
+
+/* All that a stream still has to say, and all that a command says, which must
+ * exit with 0.  Both until the next call. */
+const char *rest_of(FILE *stream);
+const char *output(const char *format, ...) FIXTURE_PRINTF(1, 2);
+
+/* The shell text of a test for each descriptor of [0, n) that is open in the
+ * command: prints their numbers, a space after each. */
+const char *list_open(int n);
+
+/* A set of signals in the text of /proc/PID/status, and this process's, without
+ * the C library's own: glibc's posix_spawn() ignores these. */
+unsigned long long status_set(const char *text, const char *field);
+unsigned long long own_set(const char *field);
+
+/* A pipe of which the commands inherit one end, as /proc/self/fd/N, and the
+ * test has the other. */
+struct channel {
+	int theirs, ours;
+};
+struct channel from_commands(void);
+struct channel to_commands(void);
+void close_channel(struct channel channel);
+void await(struct channel from);	/* one byte */
+void release(struct channel to);	/* one line */
+
+/* Run body in a fork()ed child, which must come to its end. */
+void in_child(void (*body)(void *), void *arg);
+
+/* The same with another root folder: it has a /bin/sh of that text and mode,
+ * or is empty if text is NULL. */
+bool may_change_root(void);
+void in_other_root(const char *text, mode_t mode, void (*body)(void *),
+    void *arg);
+
+/* The engine of the next child, asked after one was made: what the kernel
+ * refuses is known by then. */
+const char *engine_in_use(void);
+
+/* What a sandbox or an emulator may not have. */
+bool clone3_is_there(void);
+/* qemu-user or the like: fork(2) stands in for vfork(2), ptrace(2) and much of
+ * a signal's action and a limit are not there. */
+bool emulated(void);
+
+/* Does a status that others waited for, or nobody can wait for, reach us? */
+bool lost_status_is_found(void);
+
+/* From now on no more memory than so many bytes. */
+void limit_memory(size_t size);
+
+/* From now on the kernel refuses that system call with that error, if its
+ * first argument has one of those flags, or always if flags is 0. */
+bool may_refuse(void);
+void refuse(long call, unsigned int flags, int error);
+
+/* Interrupt the thread by SIGUSR1, again as soon as its handler has run, and
+ * after the last time release a command that reads a line from the channel.
+ * No SA_RESTART. */
+struct storm {
+	pthread_t target, thunder;
+	struct channel end;
+};
+void start_storm(struct storm *storm, struct channel end);
+void join_storm(struct storm *storm);
+
+#endif
