@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: ISC */
+/* Every system call that a launch makes is made to fail, one after the other,
+ * and with each errno in turn: then the public call has found another way, or
+ * it fails with that errno, and leaves nothing behind. */
+
+#include "fixture.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#ifdef __GLIBC__
+# include <malloc.h>
+#endif
+#include <stdarg.h>
+#include <stdatomic.h>
+
+#include "supervisor.h"
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define SANITIZED	1
+#else
+# define SANITIZED	0
+#endif
+
+/* What fails, and with what.  close(2) and munmap(2) are not here: a failure of
+ * theirs leaves something behind by itself.  Nor what cannot fail as it is
+ * called: rt_sigaction(2), rt_sigprocmask(2).  A sanitizer cannot do without
+ * memory. */
+static const struct sv_call calls[] = {
+#if !SANITIZED
+	{ SYS_brk, { ENOMEM } },
+	{ SYS_mmap, { ENOMEM, EAGAIN } },
+	{ SYS_mprotect, { ENOMEM, EACCES } },
+	{ SYS_madvise, { EINVAL, ENOMEM, EAGAIN } },
+	{ SYS_mremap, { ENOMEM } },
+#endif
+	{ SYS_pipe2, { EMFILE, ENFILE, ENOMEM } },
+	{ SYS_socketpair, { EMFILE, ENFILE, ENOMEM, ENOBUFS } },
+	{ SYS_fcntl, { EPERM, ENOSYS } },
+	{ SYS_faccessat, { ENOENT, EACCES, ENOMEM, EIO, ELOOP } },
+#ifdef SYS_faccessat2
+	{ SYS_faccessat2, { ENOSYS, ENOENT, EACCES, ENOMEM, EIO } },
+#endif
+#ifdef SYS_access
+	{ SYS_access, { ENOENT, EACCES, ENOMEM, EIO, ELOOP } },
+#endif
+	{ SYS_openat, { EMFILE, ENFILE, ENOENT, EACCES, ENOMEM } },
+#ifdef SYS_open
+	{ SYS_open, { EMFILE, ENFILE, ENOENT, EACCES, ENOMEM } },
+#endif
+	{ SYS_read, { EIO, EISDIR, EPERM } },
+	{ SYS_fstat, { ENOMEM, EIO, EOVERFLOW, ENOSYS } },
+#ifdef SYS_newfstatat
+	{ SYS_newfstatat, { ENOMEM, EIO, EOVERFLOW } },
+#endif
+	{ SYS_statx, { ENOSYS, EPERM, ENOMEM, EIO } },
+	{ SYS_ioctl, { ENOTTY, EINVAL, EPERM } },
+	{ SYS_getresuid, { EPERM, ENOSYS } },
+	{ SYS_getresgid, { EPERM, ENOSYS } },
+	{ SYS_capget, { EPERM, ENOSYS, EINVAL } },
+	{ SYS_sched_getaffinity, { EPERM, ENOSYS, EINVAL } },
+#ifdef SYS_clone3
+	{ SYS_clone3, { ENOSYS, EPERM, EINVAL, EAGAIN, ENOMEM } },
+#endif
+	{ SYS_clone, { EAGAIN, ENOMEM, EINVAL, EPERM } },
+#ifdef SYS_vfork
+	{ SYS_vfork, { EAGAIN, ENOMEM } },
+#endif
+#ifdef SYS_fork
+	{ SYS_fork, { EAGAIN, ENOMEM } },
+#endif
+	{ SYS_waitid, { EINTR } },
+	{ SYS_wait4, { EINTR } },
+#ifdef SYS_pidfd_open
+	{ SYS_pidfd_open, { EMFILE, ENFILE, ENOSYS, ENOMEM } },
+#endif
+#ifdef SYS_pidfd_send_signal
+	{ SYS_pidfd_send_signal, { ENOSYS, EPERM } },
+#endif
+	/* The child's. */
+#ifdef SYS_dup2
+	{ SYS_dup2, { EBUSY, EINTR, EMFILE } },
+#endif
+	{ SYS_dup3, { EBUSY, EINTR, EMFILE } },
+#ifdef SYS_close_range
+	{ SYS_close_range, { ENOSYS, EPERM } },
+#endif
+	{ SYS_nanosleep, { EINTR } },
+	{ SYS_execve, { ENOENT, EACCES, ENOMEM, E2BIG, ETXTBSY } },
+};
+
+/* Those of them that allocate memory. */
+static const struct sv_call memory_calls[] = {
+	{ SYS_brk, { ENOMEM } },
+	{ SYS_mmap, { ENOMEM } },
+	{ SYS_mprotect, { ENOMEM } },
+	{ SYS_mremap, { ENOMEM } },
+};
+
+static struct supervisor *sv;
+
+/* What a process that tries tells the one that waits for it. */
+static struct report {
+	bool failed;		/* the public call did */
+	char why[4000];		/* what is wrong */
+} *report;
+
+static void
+start_with(const struct sv_call *list, size_t n)
+{
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(report, MAP_FAILED);
+	sv = sv_start(list, n);
+	ck_assert_ptr_nonnull(sv);
+}
+
+static void
+start(void)
+{
+	start_with(calls, COUNT(calls));
+}
+
+static void
+start_without_memory(void)
+{
+	start_with(memory_calls, COUNT(memory_calls));
+}
+
+static void wrong(const char *format, ...) FIXTURE_PRINTF(1, 2);
+
+static void
+wrong(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(report->why, sizeof(report->why), format, args);
+	va_end(args);
+	_exit(1);
+}
+
+enum {
+	FULL = 1,		/* from every past, others when warm */
+	CHILD = 2,		/* in the child too; others have the same */
+	SIGCHLD_IGNORED = 4,
+	NO_STDIN = 8
+};
+
+/* What is tried: each type of stream with what the command does, and a system.
+ * The command's end is known by its status and what it says. */
+static const struct how {
+	const char *name;
+	const char *type;	/* NULL: ssystem() */
+	const char *command;
+	const char *text;	/* what it says */
+	int status;
+	int flags;
+} ways[] = {
+	{ "r", "r", "echo out; exit 3", "out\n", 3, FULL | CHILD },
+	{ "w", "w", "read x; exit $x", "", 5, CHILD },
+	{ "r+", "r+", "read x; echo got $x; exit 4", "got 5\n", 4, CHILD },
+	{ "we", "we", "read x; exit $x", "", 5, 0 },
+	{ "w, stdin closed", "w", "read x; exit $x", "", 5, CHILD | NO_STDIN },
+	{ "r, SIGCHLD ignored", "r", "echo out; exit 3", "out\n", 3,
+	    SIGCHLD_IGNORED },
+	{ "system", NULL, "exit 6", "", 6, FULL | CHILD },
+	{ "system, SIGCHLD ignored", NULL, "exit 6", "", 6, SIGCHLD_IGNORED },
+};
+
+static bool
+may_be_lost(const struct how *a_way)
+{
+	return a_way->flags & SIGCHLD_IGNORED;
+}
+
+/* What the process has done before. */
+enum past {
+	COLD,			/* nothing yet */
+	WARM,			/* launches */
+	REFUSED,		/* and clone3 was refused then */
+	PASTS
+};
+
+/* Which of the calls are armed. */
+enum part {
+	IN_OPEN,		/* the parent's in spopen() or ssystem() */
+	IN_CLOSE,		/* the parent's in spclose() */
+	IN_CHILD,		/* the child's, from one to the other */
+	PARTS
+};
+
+static const struct how *how;
+static enum past past;
+static enum part part;
+static int nth;
+
+static void
+arm(enum part when, enum sv_half half)
+{
+	if (when == part)
+		sv_arm(sv, half, nth);
+}
+
+/* A failure in the child may give 127; and so does one that posix_spawn() does
+ * not tell from it. */
+static bool
+may_be_127(void)
+{
+	return part == IN_CHILD || (how->type == NULL &&
+	    strcmp(spawnio_engine(NULL), "posix_spawn") == 0);
+}
+
+static void
+check_end(int status, int error, const char *text)
+{
+	bool hit = atomic_load(&sv->failed) != 0;
+
+	if (status == -1) {
+		if (may_be_lost(how) && error == ECHILD)
+			return;
+		if (how->type != NULL || !hit || error != atomic_load(&sv->err))
+			wrong("status -1, errno %d", error);
+		return;
+	}
+	if (may_be_127() && hit && status == 127 << 8 && *text == '\0')
+		return;
+	if (status != how->status << 8 || strcmp(text, how->text) != 0)
+		wrong("status %#x, output '%s'", status, text);
+}
+
+/* All that the command says, and what it is told.  It may be dead. */
+static void
+talk(FILE *stream, char text[64])
+{
+	size_t n = 0;
+
+	if (how->type[0] == 'w' || how->type[1] == '+') {
+		fputs("5\n", stream);
+		fflush(stream);
+		clearerr(stream);
+	}
+	if (how->type[0] == 'r')
+		n = fread(text, 1, 63, stream);
+	text[n] = '\0';
+}
+
+/* False if the command could not be run at all. */
+static bool
+try_system(void)
+{
+	int status, error;
+
+	arm(IN_OPEN, SV_PARENT);
+	arm(IN_CHILD, SV_CHILD);
+	errno = 0;
+	status = ssystem(how->command);
+	error = errno;
+	sv_disarm(sv);
+	if (status != -1 && error != 0)
+		wrong("errno %d after success", error);
+	check_end(status, error, "");
+	return status != -1 || may_be_lost(how);
+}
+
+/* Streams of before, which the command must not hold open. */
+static void
+open_earlier(FILE *earlier[2])
+{
+	int passed = atomic_load(&sv->passed), i;
+
+	for (i = 0; i < 2; i++)
+		if ((earlier[i] = spopen("read x", "w")) == NULL)
+			wrong("no earlier stream: %s", strerror(errno));
+	while (atomic_load(&sv->passed) < passed + 2)
+		usleep(100);
+}
+
+static void
+close_earlier(FILE *earlier[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (spclose(earlier[i]) == -1 && !may_be_lost(how))
+			wrong("an earlier stream: %s", strerror(errno));
+}
+
+/* False if there was no stream. */
+static bool
+try_stream(void)
+{
+	FILE *stream, *earlier[2] = { NULL, NULL };
+	char text[64];
+	int status, error;
+
+	if (part == IN_CHILD)
+		open_earlier(earlier);
+	arm(IN_OPEN, SV_PARENT);
+	arm(IN_CHILD, SV_CHILD);
+	errno = 0;
+	stream = spopen(how->command, how->type);
+	error = errno;
+	if (part == IN_CHILD)
+		close_earlier(earlier);
+	if (stream == NULL) {
+		sv_disarm(sv);
+		if (atomic_load(&sv->failed) == 0 ||
+		    error != atomic_load(&sv->err))
+			wrong("spopen failed: %s", strerror(error));
+		return false;
+	}
+	if (error != 0)
+		wrong("errno %d after success", error);
+	if (part == IN_OPEN)
+		sv_disarm(sv);
+	talk(stream, text);
+	arm(IN_CLOSE, SV_PARENT);
+	errno = 0;
+	status = spclose(stream);
+	error = errno;
+	sv_disarm(sv);
+	check_end(status, error, text);
+	return true;
+}
+
+static bool
+try_once(void)
+{
+	return how->type != NULL ? try_stream() : try_system();
+}
+
+/* The rest of a test's life goes on as if nothing had been. */
+static void
+work_again(void)
+{
+	enum part saved = part;
+
+	part = PARTS;
+	atomic_store(&sv->failed, 0);
+	if (!try_once())
+		wrong("it does not work afterwards");
+	part = saved;
+}
+
+static size_t
+memory_in_use(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	return mallinfo2().uordblks;
+#else
+	return 0;
+#endif
+}
+
+/* The C library keeps what it needs anew, but not for ever. */
+static void
+try_for_leaks(void)
+{
+	size_t before = 0;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		try_once();
+		if (i == 7)
+			before = memory_in_use();
+	}
+	if (memory_in_use() != before)
+		wrong("%ld bytes left", (long)(memory_in_use() - before));
+}
+
+static void
+warm_up(void)
+{
+#ifdef SYS_clone3
+	if (past == REFUSED)
+		refuse(SYS_clone3, 0, ENOSYS);
+#endif
+	work_again();
+}
+
+static void
+prepare(void)
+{
+	if (may_be_lost(how))
+		on_signal(SIGCHLD, SIG_IGN, 0);
+	on_signal(SIGPIPE, SIG_IGN, 0);
+	if (how->flags & NO_STDIN)
+		close(0);
+}
+
+static void
+finish(void)
+{
+	work_again();
+	if (how->flags & NO_STDIN && open("/dev/null", O_RDWR) != 0)
+		wrong("descriptor 0 is open");
+	if (spawnio_quiesce(0) != 0)
+		wrong("a launch is in flight");
+	fixture_teardown();
+}
+
+/* In a process of its own, as only the first launch makes some of the calls. */
+static void
+try_in_child(void *arg)
+{
+	(void)arg;
+	prepare();
+	if (past != COLD)
+		warm_up();
+	report->failed = !try_once();
+	if (report->failed && past == WARM)
+		try_for_leaks();
+	finish();
+}
+
+static void
+run_in_child(void (*body)(void *))
+{
+	pid_t pid;
+	int status;
+
+	memset(report, 0, sizeof(*report));
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		sv_watch(sv);
+		body(NULL);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	if (status != 0)
+		ck_abort_msg("%s, past %d, part %d, extent %d: call %d, which "
+		    "is number %ld, fails with errno %d: status %#x, %s",
+		    how->name, past, part, atomic_load(&sv->extent), nth,
+		    atomic_load(&sv->nr), atomic_load(&sv->err), status,
+		    report->why);
+}
+
+static bool
+is_last_errno(long nr, int which)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(calls) && calls[i].nr != nr; i++)
+		;
+	return which == SV_ERRNOS - 1 || calls[i].err[which + 1] == 0;
+}
+
+/* Is it worth trying what happens if it always fails?  Not where the call was
+ * the last way, and some errors go away by themselves. */
+static bool
+may_last(int err)
+{
+	return !report->failed && err != EINTR && err != ETXTBSY;
+}
+
+static void
+fail_with_each_errno(void)
+{
+	int which = 0;
+
+	do {
+		atomic_store(&sv->which, which);
+		atomic_store(&sv->extent, SV_ONCE);
+		atomic_store(&sv->nr, -1);
+		run_in_child(try_in_child);
+		if (atomic_load(&sv->nr) != -1 &&
+		    may_last(atomic_load(&sv->err))) {
+			atomic_store(&sv->extent, SV_SAME);
+			run_in_child(try_in_child);
+		}
+	} while (atomic_load(&sv->nr) != -1 &&
+	    !is_last_errno(atomic_load(&sv->nr), which++));
+}
+
+static void
+fail_each(const struct how *a_way, enum past a_past, enum part a_part)
+{
+	how = a_way;
+	past = a_past;
+	part = a_part;
+	for (nth = 1; nth == 1 || atomic_load(&sv->nr) != -1; nth++)
+		fail_with_each_errno();
+	ck_assert_int_gt(nth, 2);
+}
+
+START_TEST(opening)
+{
+	int i;
+
+	for (i = 0; i < PASTS; i++)
+		if (i == WARM || ways[_i].flags & FULL)
+			fail_each(&ways[_i], (enum past)i, IN_OPEN);
+}
+END_TEST
+
+START_TEST(closing)
+{
+	if (ways[_i].type != NULL)
+		fail_each(&ways[_i], WARM, IN_CLOSE);
+}
+END_TEST
+
+START_TEST(in_child_of)
+{
+	if (ways[_i].flags & CHILD)
+		fail_each(&ways[_i], WARM, IN_CHILD);
+	if (ways[_i].flags & FULL)
+		fail_each(&ways[_i], REFUSED, IN_CHILD);
+}
+END_TEST
+
+static bool
+is_about_privilege(long nr)
+{
+	return nr == SYS_getresuid || nr == SYS_getresgid || nr == SYS_capget ||
+	    nr == SYS_openat || nr == SYS_read;
+}
+
+/* The calls that have no way to fail. */
+static void
+ask(void *arg)
+{
+	const char *reason = NULL, *engine;
+
+	(void)arg;
+	sv_arm(sv, SV_PARENT, nth);
+	errno = 0;
+	engine = spawnio_engine(&reason);
+	if (engine == NULL || reason == NULL || errno != 0)
+		wrong("spawnio_engine: errno %d", errno);
+	if (spawnio_quiesce(0) != 0 || errno != 0)
+		wrong("spawnio_quiesce: errno %d", errno);
+	if (spawnio_set_engine(SPAWNIO_ENGINE_AUTO) != 0 || errno != 0)
+		wrong("spawnio_set_engine: errno %d", errno);
+	engine = spawnio_engine(NULL);
+	sv_disarm(sv);
+
+	/* Whether privilege could be lost must be known. */
+	if (strcmp(engine, "avfork") == 0 && is_about_privilege(sv->nr))
+		wrong("the engine is avfork");
+	fixture_teardown();
+}
+
+START_TEST(asking)
+{
+	int which;
+
+	how = &ways[0];
+	for (nth = 1; nth == 1 || atomic_load(&sv->nr) != -1; nth++)
+		for (which = 0; ; which++) {
+			atomic_store(&sv->which, which);
+			atomic_store(&sv->extent, SV_SAME);
+			run_in_child(ask);
+			if (atomic_load(&sv->nr) == -1 ||
+			    is_last_errno(atomic_load(&sv->nr), which))
+				break;
+		}
+}
+END_TEST
+
+/* Without a supervisor's help: part is one in which nothing is armed, and what
+ * may fail is noted as if it had been. */
+static void
+expect_failure(int err)
+{
+	part = PARTS;
+	atomic_store(&sv->failed, 1);
+	atomic_store(&sv->err, err);
+}
+
+#define LIMIT	64
+
+/* Take all descriptors below the limit but so many. */
+static void
+try_with_descriptors_left(void *arg)
+{
+	struct rlimit old, low;
+	int fd[LIMIT], n = 0, null;
+
+	(void)arg;
+	prepare();
+	getrlimit(RLIMIT_NOFILE, &old);
+	low = old;
+	low.rlim_cur = LIMIT;
+	if (setrlimit(RLIMIT_NOFILE, &low) != 0)
+		wrong("setrlimit: %s", strerror(errno));
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while ((fd[n] = fcntl(null, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	close(null);
+	for (int left = 1; left < nth; left++)
+		close(fd[--n]);
+	expect_failure(EMFILE);
+	if (!try_once() && nth > 4)
+		wrong("%d descriptors were not enough", nth);
+	while (n > 0)
+		close(fd[--n]);
+	setrlimit(RLIMIT_NOFILE, &old);
+	finish();
+}
+
+START_TEST(no_descriptors)
+{
+	how = &ways[_i];
+	for (nth = 1; nth < 8; nth++)
+		run_in_child(try_with_descriptors_left);
+}
+END_TEST
+
+/* The limit does not bind root. */
+static void
+try_without_processes(void *arg)
+{
+	struct rlimit old, none;
+
+	(void)arg;
+	if (geteuid() == 0 && (setresgid(65534, 65534, 65534) != 0 ||
+	    setresuid(65534, 65534, 65534) != 0))
+		wrong("setresuid: %s", strerror(errno));
+	prepare();
+	getrlimit(RLIMIT_NPROC, &old);
+	none = old;
+	none.rlim_cur = 0;
+	if (setrlimit(RLIMIT_NPROC, &none) != 0)
+		wrong("setrlimit: %s", strerror(errno));
+	expect_failure(EAGAIN);
+	for (int i = 0; i < 3; i++)
+		if (try_once() && !may_be_lost(how))
+			wrong("there was a process");
+	setrlimit(RLIMIT_NPROC, &old);
+	finish();
+}
+
+START_TEST(no_processes)
+{
+	how = &ways[_i];
+	run_in_child(try_without_processes);
+}
+END_TEST
+
+/* Sizes of what is left to malloc(3), eight of each, as glibc keeps seven in a
+ * place where calloc(3) does not look.  The last is enough for all. */
+static const size_t sizes[] = { 128, 256, 600, 2100 };
+
+/* Reserve blocks that do not touch, take all else, then give back the blocks of
+ * the first nth sizes. */
+static void
+try_without_memory(void *arg)
+{
+	void *reserve[COUNT(sizes)][8];
+	size_t i, k, size;
+
+	(void)arg;
+	prepare();
+	for (i = 0; i < COUNT(sizes); i++)
+		for (k = 0; k < 8; k++)
+			if ((reserve[i][k] = malloc(sizes[i])) == NULL ||
+			    malloc(64) == NULL)
+				wrong("malloc: %s", strerror(errno));
+	atomic_store(&sv->which, 0);
+	atomic_store(&sv->extent, SV_ALL);
+	sv_arm(sv, SV_PARENT, 1);
+	for (size = 1 << 20; size >= 16; size /= 2)
+		while (malloc(size) != NULL)
+			;
+	for (i = 0; i < COUNT(sizes) && (int)i < nth; i++)
+		for (k = 0; k < 8; k++)
+			free(reserve[i][k]);
+	expect_failure(ENOMEM);
+	/* glibc's posix_spawn() wants a stack for its child. */
+	if (!try_once() && nth == COUNT(sizes) &&
+	    strcmp(spawnio_engine(NULL), "posix_spawn") != 0)
+		wrong("the memory was not enough");
+	sv_disarm(sv);
+	finish();
+}
+
+START_TEST(no_memory)
+{
+	how = &ways[_i];
+	for (nth = 0; nth <= (int)COUNT(sizes); nth++)
+		run_in_child(try_without_memory);
+}
+END_TEST
+
+static void *
+sleep_long(void *arg)
+{
+	ssystem("exec sleep 1000");
+	return arg;
+}
+
+#ifdef SYS_pidfd_send_signal
+/* A filter may know clone3(2) and not this. */
+START_TEST(cancelled_without_pidfd_send_signal)
+{
+	pthread_t thread;
+	void *result;
+	int passed = atomic_load(&sv->passed);
+
+	refuse(SYS_pidfd_send_signal, 0, ENOSYS);
+	ck_assert_int_eq(pthread_create(&thread, NULL, sleep_long, NULL), 0);
+	while (atomic_load(&sv->passed) == passed)
+		usleep(100);
+	ck_assert_int_eq(pthread_cancel(thread), 0);
+	ck_assert_int_eq(pthread_join(thread, &result), 0);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+}
+END_TEST
+#endif
+
+int
+main(void)
+{
+	Suite *suite = suite_create("faults");
+	TCase *each = add_case(suite, "each call");
+	TCase *memory = add_case(suite, "memory");
+	TCase *cancel = add_case(suite, "cancel");
+
+	if (!sv_works())
+		return 77;
+	tcase_set_timeout(each, 120);
+	tcase_add_checked_fixture(each, start, NULL);
+	tcase_add_checked_fixture(memory, start_without_memory, NULL);
+	tcase_add_checked_fixture(cancel, start, NULL);
+	tcase_add_loop_test(each, opening, 0, COUNT(ways));
+	tcase_add_loop_test(each, closing, 0, COUNT(ways));
+	tcase_add_loop_test(each, in_child_of, 0, COUNT(ways));
+	tcase_add_test(each, asking);
+	tcase_add_loop_test(each, no_descriptors, 0, COUNT(ways));
+	tcase_add_loop_test(each, no_processes, 0, COUNT(ways));
+#ifdef SYS_pidfd_send_signal
+	tcase_add_test(cancel, cancelled_without_pidfd_send_signal);
+#endif
+	if (!SANITIZED)
+		tcase_add_loop_test(memory, no_memory, 0, COUNT(ways));
+	return run(suite);
+}
