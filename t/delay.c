@@ -38,6 +38,18 @@ engine_is(const char *name)
 	return strcmp(spawnio_engine(NULL), name) == 0;
 }
 
+/* Does the C library's posix_spawn() make other threads wait for its exec?
+ * musl's holds a lock that fork() and another posix_spawn() take. */
+static bool
+queues(void)
+{
+#ifdef __GLIBC__
+	return false;
+#else
+	return engine_is("posix_spawn");
+#endif
+}
+
 static void
 expect_and_close(FILE *stream, const char *text)
 {
@@ -132,6 +144,8 @@ START_TEST(streams_of_threads_do_not_queue)
 	struct caller c[THREADS];
 	int i;
 
+	if (queues())
+		return;
 	sv_hold(sv, THREADS);
 	for (i = 0; i < THREADS; i++) {
 		snprintf(command[i], sizeof(command[i]), "echo %d", i);
@@ -151,6 +165,8 @@ START_TEST(writers_of_threads_do_not_queue)
 	int i;
 	FILE *f;
 
+	if (queues())
+		return;
 	sv_hold(sv, THREADS);
 	for (i = 0; i < THREADS; i++)
 		call_in_thread(&c[i], "read x; exit $x", "w");
@@ -169,6 +185,8 @@ START_TEST(systems_of_threads_do_not_queue)
 	struct caller c[THREADS];
 	int i;
 
+	if (queues())
+		return;
 	sv_hold(sv, THREADS);
 	for (i = 0; i < THREADS; i++)
 		call_in_thread(&c[i], "exit 6", NULL);
@@ -223,6 +241,8 @@ START_TEST(other_threads_go_on)
 	pid_t pid;
 	int status;
 
+	if (queues())
+		return;
 	finished = open_past_exec("exit 5", "w");
 	start_held(&c, "echo held", "r");
 
@@ -252,6 +272,8 @@ START_TEST(other_launches_go_on)
 	FILE *first, *second;
 	struct caller c;
 
+	if (queues())
+		return;
 	first = open_past_exec("cat >/dev/null", "w");
 	start_held(&c, "echo held", "r");
 
@@ -281,6 +303,29 @@ START_TEST(closed_before_exec)
 	atomic_store(&sv->delay, 100);
 	f = open_command("r", "exit 7");
 	assert_exit(close_command(f), 7);
+}
+END_TEST
+
+static atomic_int handled;
+
+static void
+handle(int signo)
+{
+	(void)signo;
+	atomic_fetch_add(&handled, 1);
+}
+
+/* The child that has not exec'ed has no handlers, though all of our memory. */
+START_TEST(handler_does_not_run_in_child)
+{
+	struct caller c;
+
+	on_signal(SIGUSR1, handle, 0);
+	start_held(&c, "echo wrong", "r");
+	ck_assert_int_eq(kill(atomic_load(&sv->last), SIGUSR1), 0);
+	assert_killed(close_command(stream_of(&c)), SIGUSR1);
+	ck_assert_int_eq(atomic_load(&handled), 0);
+	sv_go(sv);
 }
 END_TEST
 
@@ -384,22 +429,15 @@ quiesce(void *arg)
 	return NULL;
 }
 
-static void
-nothing(int sig)
-{
-	(void)sig;
-}
-
 /* The kernel wakes one of those who wait. */
 START_TEST(quiesce_waits_in_all_threads)
 {
-	struct sigaction act = { .sa_handler = nothing }, old;
 	struct quiescer q[4];
 	struct caller c;
 	int i, k;
 
 	memset(q, 0, sizeof(q));
-	ck_assert_int_eq(sigaction(SIGUSR1, &act, &old), 0);
+	on_signal(SIGUSR1, handle, 0);
 	start_held(&c, "exit 0", "r");
 	for (i = 0; i < 4; i++) {
 		ck_assert_int_eq(pthread_create(&q[i].thread, NULL, quiesce,
@@ -421,7 +459,6 @@ START_TEST(quiesce_waits_in_all_threads)
 		ck_assert_int_eq(q[i].r, 0);
 	}
 	assert_exit(close_command(stream_of(&c)), 0);
-	ck_assert_int_eq(sigaction(SIGUSR1, &old, NULL), 0);
 }
 END_TEST
 
@@ -542,6 +579,8 @@ exhaust(void)
 /* Twice: the blocks come back. */
 START_TEST(launches_beyond_the_pool_work)
 {
+	if (queues())
+		return;
 	exhaust();
 	exhaust();
 }
@@ -555,13 +594,13 @@ launch_in_forked_child(FILE *inherited)
 
 	if (spawnio_quiesce(0) != 0)
 		return 1;
-	if (ssystem("exit 3") != W_EXITCODE(3, 0))
+	if (ssystem("exit 3") != 3 << 8)
 		return 2;
 	f = spopen("echo forked; exit 4", "r");
 	if (f == NULL || fgets(line, sizeof(line), f) == NULL ||
 	    strcmp(line, "forked\n") != 0)
 		return 3;
-	if (spclose(f) != W_EXITCODE(4, 0))
+	if (spclose(f) != 4 << 8)
 		return 4;
 	if (inherited != NULL && (spclose(inherited) != -1 || errno != ECHILD))
 		return 5;
@@ -575,6 +614,8 @@ START_TEST(forked_child_launches_meanwhile)
 	pid_t pid;
 	int status;
 
+	if (queues())
+		return;
 	start_held(&c, "echo held", "r");
 	if (early)
 		f = stream_of(&c);
@@ -622,6 +663,7 @@ main(void)
 	tcase_add_test(held, other_threads_go_on);
 	tcase_add_test(held, other_launches_go_on);
 	tcase_add_test(held, closed_before_exec);
+	tcase_add_test(held, handler_does_not_run_in_child);
 	tcase_add_test(held, all_is_copied_before_return);
 	tcase_add_test(held, quiesce_sees_a_launch);
 	tcase_add_test(held, quiesce_sees_a_system);

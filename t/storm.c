@@ -9,6 +9,9 @@
 
 #ifdef __GLIBC__
 # include <malloc.h>
+# if __GLIBC_PREREQ(2, 33)
+#  define HAVE_MALLINFO2
+# endif
 #endif
 #include <stdatomic.h>
 
@@ -297,7 +300,7 @@ all_memory(void)
 static long
 heap(void)
 {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#ifdef HAVE_MALLINFO2
 	return (long)mallinfo2().uordblks;
 #else
 	return 0;

@@ -175,6 +175,7 @@ take(const struct seccomp_notif *n)
 	}
 	if (atomic_load(&shared->held) < atomic_load(&shared->hold)) {
 		waiting[nwaiting++] = (struct waiting){ n->id, -1 };
+		atomic_store(&shared->last, (int)n->pid);
 		atomic_fetch_add(&shared->held, 1);
 	} else if (delay > 0)
 		waiting[nwaiting++] = (struct waiting){ n->id, now() + delay };

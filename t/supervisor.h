@@ -45,7 +45,8 @@ struct supervisor {
 	atomic_int which;
 	atomic_int extent;
 
-	atomic_int held;	/* waiting for sv_go() */
+	atomic_int held;	/* waiting for sv_go(), */
+	atomic_int last;	/* and which of them came last */
 	atomic_int passed;	/* execs that were let go, ever */
 	atomic_int seen;	/* calls of that half */
 	atomic_int failed;	/* calls that were made to fail */
