@@ -4,8 +4,9 @@
  * and the thread whose thread pointer it bears may have ended.
  *
  * Hazards, cited by number where the code meets them:
- *  1. A handler run in the child would act on the parent's memory: all signals
- *     stay blocked until every caught one has been reset.
+ *  1. A handler run in the child would act on the parent's memory.  Either the
+ *     kernel has reset all of them at the clone, or all signals are blocked
+ *     until they have been reset here.
  *  2. dup3(n, n) is an error and dup2(n, n) keeps FD_CLOEXEC: a descriptor that
  *     is where it belongs has its flag cleared instead.
  *  3. A child of another launch may still hold, for writing, the file that
@@ -146,10 +147,10 @@ spio_child_main(void *arg)
 	if (plan->reset_handlers || plan->defaults != 0)
 		reset_signals(plan->defaults, plan->reset_handlers);
 	r = move_fds(plan->move, plan->moves);
-	if (r >= 0) {
+	if (r >= 0 && plan->set_mask)
 		sys_sigsetmask(&plan->mask, NULL);
+	if (r >= 0)
 		r = execute(plan);
-	}
 	plan->error = (int)-r;
 	sys_exit(127);
 }

@@ -30,7 +30,8 @@ struct lock {
 };
 
 /* What the child is to do, in this order.  It lies in a block of the pool, or
- * on the stack of a caller who is suspended; all it points to lives as long. */
+ * on the stack of its caller if that one is suspended or the child has a copy of
+ * it; all it points to lives as long. */
 struct plan {
 	/* Streams of earlier popens, then the lock under which they were
 	 * listed, if the child is the one to let go of it. */
@@ -46,7 +47,10 @@ struct plan {
 	struct fd_move move[2];
 	int moves;
 
+	/* To be set, unless it is the one that the child was born with. */
+	int set_mask;
 	uint64_t mask;
+
 	const char *file;
 	const char *const *argv;
 	const char *const *envp;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The engines.  Each starts launch->plan and fills in launch->kid and, where
  * it can tell, launch->exec_error; 0 or an errno, or SPIO_STEP_DOWN if this
- * launch wants another engine.  All signals are blocked. */
+ * launch wants another engine.  For all but avfork all signals are blocked. */
 
 #ifndef SPIO_ENGINE_H
 #define SPIO_ENGINE_H

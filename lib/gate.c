@@ -202,7 +202,8 @@ wish(void)
 	    wish : none;
 }
 
-/* Decided once, then only stepped down. */
+/* Decided once, until it is asked for anew; what the kernel has refused since,
+ * and what this thread may not have, is looked at each time. */
 static unsigned
 choice(void)
 {

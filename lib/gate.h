@@ -6,7 +6,7 @@
 
 #include <spawnio.h>
 
-/* What the kernel has refused, each for good. */
+/* What the kernel has refused; it is not asked again. */
 enum refusal {
 	SPIO_NO_CLONE3 = 1,
 	SPIO_NO_VFORK = 2

@@ -44,7 +44,7 @@ plan_shell(struct launch *launch, const char *command)
 }
 
 /* All signals, libc's own too where it can be done: one of them, delivered to
- * the child before it has reset its handlers, would act on our memory.  A
+ * a child before it has reset its handlers, would act on our memory.  A
  * sigset_t begins with the kernel's. */
 static void
 block_signals(sigset_t *old)
@@ -73,17 +73,14 @@ restore_signals(const sigset_t *old)
 }
 
 static int
-run_engine(struct launch *launch)
+run_masked_engine(struct launch *launch, enum spawnio_engine engine)
 {
-	enum spawnio_engine engine = spio_gate_engine();
 	int err = SPIO_STEP_DOWN;
 
 	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN)
 		return spio_engine_posix_spawn(launch);
 #ifdef SPIO_NATIVE
-	if (engine == SPAWNIO_ENGINE_AVFORK && !launch->synchronous)
-		err = spio_engine_avfork(launch);
-	if (err == SPIO_STEP_DOWN && engine != SPAWNIO_ENGINE_FORK)
+	if (engine != SPAWNIO_ENGINE_FORK)
 		err = spio_engine_vfork(launch);
 	if (err == SPIO_STEP_DOWN)
 		err = spio_engine_fork(launch);
@@ -91,18 +88,51 @@ run_engine(struct launch *launch)
 	return err;
 }
 
+static int
+run_masked(struct launch *launch, enum spawnio_engine engine)
+{
+	const sigset_t *given = launch->mask;
+	sigset_t mask;
+	int err;
+
+	block_signals(&mask);
+	if (given == NULL)
+		launch->mask = &mask;
+	launch->plan.set_mask = 1;
+	memcpy(&launch->plan.mask, launch->mask, sizeof(launch->plan.mask));
+	err = run_masked_engine(launch, engine);
+	launch->mask = given;
+	restore_signals(&mask);
+	return err;
+}
+
+static int
+run_engine(struct launch *launch)
+{
+	enum spawnio_engine engine = spio_gate_engine();
+	int err = SPIO_STEP_DOWN;
+
+#ifdef SPIO_NATIVE
+	if (engine == SPAWNIO_ENGINE_AVFORK && !launch->synchronous)
+		err = spio_engine_avfork(launch);
+#endif
+	return err == SPIO_STEP_DOWN ? run_masked(launch, engine) : err;
+}
+
 /* spawnio_quiesce() waits for the engines that suspend their caller, too. */
 static int
 run_counted(struct launch *launch)
 {
 	struct state *state = spio_state();
+	_Atomic uint32_t *callers =
+	    &state->callers[atomic_load(&state->phase)];
 	int err;
 
-	atomic_fetch_add(&state->waiting, 1);
+	atomic_fetch_add(callers, 1);
 	err = run_engine(launch);
-	if (atomic_fetch_sub(&state->waiting, 1) == 1 &&
+	if (atomic_fetch_sub(callers, 1) == 1 &&
 	    atomic_load(&state->quiescing) != 0)
-		spio_futex_wake(&state->waiting);
+		spio_futex_wake(callers);
 	return err;
 }
 
@@ -142,19 +172,13 @@ withdraw(struct stream *stream)
 int
 spio_launch(struct launch *launch, const char *command)
 {
-	sigset_t mask;
 	int err, status;
 
 	if (too_long(command))
 		return E2BIG;
 	plan_shell(launch, command);
-	block_signals(&mask);
-	if (launch->mask == NULL)
-		launch->mask = &mask;
-	memcpy(&launch->plan.mask, launch->mask, sizeof(launch->plan.mask));
 	err = launch->stream != NULL ?
 	    run_with_stream(launch) : run_counted(launch);
-	restore_signals(&mask);
 	if (launch->kid.pidfd >= 0)
 		launch->kid.parent = getpid();
 	if (err == 0 && launch->exec_error != 0 && !launch->synchronous) {

@@ -10,10 +10,6 @@
 #include "lock.h"
 #include "state.h"
 
-/* No wait is without an end: should a wake ever be lost, with a child that was
- * killed at the wrong moment, its waiter looks again by itself. */
-#define PATIENCE_MS	100
-
 #ifdef SYS_futex
 
 /* Neither is FUTEX_PRIVATE: the kernel's wake at the end of a child is not. */
@@ -85,7 +81,7 @@ spio_lock_take(struct lock *lock)
 
 	while (!atomic_compare_exchange_strong(&lock->owner, &owner, token)) {
 		atomic_fetch_add(&lock->waiters, 1);
-		spio_futex_wait(&lock->owner, owner, PATIENCE_MS);
+		spio_futex_wait(&lock->owner, owner, SPIO_PATIENCE_MS);
 		atomic_fetch_sub(&lock->waiters, 1);
 		owner = 0;
 	}

@@ -7,6 +7,10 @@
 
 #include "child.h"
 
+/* No wait is without an end: should a wake ever be lost, with a child that was
+ * killed at the wrong moment, its waiter looks again by itself. */
+#define SPIO_PATIENCE_MS	100
+
 /* Wait while *word is value, at most ms milliseconds; may return early. */
 void spio_futex_wait(_Atomic uint32_t *word, uint32_t value, int ms);
 

@@ -24,8 +24,8 @@ int spio_pool_exists(void);
 int spio_pool_claim(struct block *block);
 
 /* Give back a block in which no child was made, or whose child has been
- * reaped: a kernel may leave the word alone then (gVisor does at an exec).
- * Nothing happens if another generation has it. */
+ * reaped: not every kernel clears the word at an exec (gVisor only does at the
+ * exit).  Nothing happens if another generation has it. */
 void spio_pool_release(int number, uint32_t generation);
 
 #endif

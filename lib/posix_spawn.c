@@ -17,8 +17,6 @@
 #include "lock.h"
 #include "state.h"
 
-#define PATIENCE_MS	100
-
 static int
 add_actions(posix_spawn_file_actions_t *actions, const struct plan *plan)
 {
@@ -113,7 +111,7 @@ spio_posix_spawn_settle(struct launch *launch)
 
 	while ((int32_t)((over = atomic_load(&state->over)) -
 	    launch->ticket) < 0)
-		spio_futex_wait(&state->over, over, PATIENCE_MS);
+		spio_futex_wait(&state->over, over, SPIO_PATIENCE_MS);
 	if (!launch->ticketed)
 		return;
 	atomic_store(&state->over, launch->ticket + 1);

@@ -13,8 +13,6 @@
  * waited for each of them. */
 #define AT_EXIT_MS	1000
 
-#define SLICE_MS	100
-
 static long long
 now_ms(void)
 {
@@ -28,11 +26,12 @@ now_ms(void)
 static int
 wait_slice(_Atomic uint32_t *word, uint32_t value, long long end)
 {
-	long long left = end < 0 ? SLICE_MS : end - now_ms();
+	long long left = end < 0 ? SPIO_PATIENCE_MS : end - now_ms();
 
 	if (left <= 0)
 		return 0;
-	spio_futex_wait(word, value, left < SLICE_MS ? (int)left : SLICE_MS);
+	spio_futex_wait(word, value,
+	    left < SPIO_PATIENCE_MS ? (int)left : SPIO_PATIENCE_MS);
 	return 1;
 }
 
@@ -52,16 +51,34 @@ wait_block(_Atomic uint32_t *word, long long end)
 	return 1;
 }
 
+/* The callers of the present phase, not those who keep coming. */
+static int
+wait_phase(struct state *state, long long end)
+{
+	uint32_t phase = atomic_fetch_xor(&state->phase, 1), callers;
+
+	while ((callers = atomic_load(&state->callers[phase])) != 0)
+		if (!wait_slice(&state->callers[phase], callers, end))
+			return 0;
+	return 1;
+}
+
+/* Twice, since one who had read the phase before the last change of it may have
+ * been counted after; and one thread at a time. */
 static int
 wait_callers(struct state *state, long long end)
 {
-	uint32_t callers;
-	int done = 1;
+	uint32_t nobody = 0;
+	int done;
 
-	atomic_fetch_add(&state->quiescing, 1);
-	while (done && (callers = atomic_load(&state->waiting)) != 0)
-		done = wait_slice(&state->waiting, callers, end);
-	atomic_fetch_sub(&state->quiescing, 1);
+	while (!atomic_compare_exchange_strong(&state->quiescing, &nobody, 1)) {
+		if (!wait_slice(&state->quiescing, nobody, end))
+			return 0;
+		nobody = 0;
+	}
+	done = wait_phase(state, end) && wait_phase(state, end);
+	atomic_store(&state->quiescing, 0);
+	spio_futex_wake(&state->quiescing);
 	return done;
 }
 

@@ -31,16 +31,26 @@ struct pidfd_info {
 #define ID_PIDFD	((idtype_t)3)	/* P_PIDFD; Linux 5.4 */
 
 static int
-wait_for(const struct kid *kid, siginfo_t *info, int options)
+wait_id(idtype_t type, int id, siginfo_t *info, int options)
 {
 	int r;
 
 	do
-		r = kid->pidfd >= 0 ?
-		    waitid(ID_PIDFD, (id_t)kid->pidfd, info, options) :
-		    waitid(P_PID, (id_t)kid->pid, info, options);
+		r = waitid(type, (id_t)id, info, options);
 	while (r == -1 && errno == EINTR);
 	return r == 0 ? 0 : errno;
+}
+
+static int
+wait_for(const struct kid *kid, siginfo_t *info, int options)
+{
+	int err = EINVAL;
+
+	if (kid->pidfd >= 0)
+		err = wait_id(ID_PIDFD, kid->pidfd, info, options);
+	if (err == EINVAL)
+		err = wait_id(P_PID, kid->pid, info, options);
+	return err;
 }
 
 static int

@@ -108,6 +108,7 @@ start(struct stream *stream, const char *command, int mode, int child_end)
 	if (err != 0)
 		return err;
 	spio_reap_need_pidfd(&launch.kid);
+	/* In the table already, but nobody else has its FILE yet. */
 	stream->kid = launch.kid;
 	if (!(mode & CLOEXEC))
 		fcntl(stream->end.fd, F_SETFD, 0);

@@ -9,6 +9,11 @@
 
 #include "state.h"
 
+/* Linux 4.14; newer than some libc headers. */
+#if !defined(MADV_WIPEONFORK) && defined(SPIO_NATIVE)
+# define MADV_WIPEONFORK	18
+#endif
+
 static _Atomic(struct state *) made;
 
 /* Where the kernel cannot wipe at fork(2), libc does; a clone(2) that goes by

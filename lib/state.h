@@ -22,8 +22,10 @@ struct state {
 	_Atomic uint32_t begun;
 	_Atomic uint32_t over;
 
-	/* Callers within a launch; threads in spawnio_quiesce(). */
-	_Atomic uint32_t waiting;
+	/* Callers within a launch, counted by the phase in which it began;
+	 * 1 while a thread waits for one of the counts to be 0. */
+	_Atomic uint32_t callers[2];
+	_Atomic uint32_t phase;
 	_Atomic uint32_t quiescing;
 
 	_Atomic uint32_t gate;		/* gate.c's decision, 0: none yet */

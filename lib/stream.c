@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Two structures over the same nodes, both in plain memory, so that a forked
  * child has them: buckets by FILE*, and a list of descriptors by number.  Each
- * changes by one store to a forward link, so that a fork in the middle finds
- * either the old or the new; the list's backward links are rebuilt by the
- * child when it first needs them. */
+ * changes by one store to a forward link, with all that it leads to stored
+ * before, so that a fork in the middle finds either the old or the new.  The
+ * list's backward links, and its tail, are rebuilt by the child when it first
+ * needs them. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -25,6 +26,9 @@ static struct stream *bucket[BUCKETS];
 /* The list's ends: its first node hangs below head, tail is the last. */
 static struct open_end head = { .fd = -1 };
 static struct open_end *tail = &head;
+
+/* In this order, as the memory of a process forked by another thread shows. */
+#define STORE(link, value)	__atomic_store_n(&(link), value, __ATOMIC_RELEASE)
 
 static struct stream **
 bucket_of(const FILE *file)
@@ -60,8 +64,7 @@ link_end(struct stream *stream, struct open_end *prev)
 
 	stream->prev = prev;
 	stream->end.next = next;
-	atomic_signal_fence(memory_order_seq_cst);
-	prev->next = &stream->end;
+	STORE(prev->next, &stream->end);
 	if (next != NULL)
 		stream_of(next)->prev = &stream->end;
 	else
@@ -73,7 +76,7 @@ unlink_end(struct stream *stream)
 {
 	struct open_end *next = stream->end.next;
 
-	stream->prev->next = next;
+	STORE(stream->prev->next, next);
 	if (next != NULL)
 		stream_of(next)->prev = stream->prev;
 	else
@@ -89,8 +92,7 @@ spio_stream_delete(struct stream *stream)
 	while (*link != NULL && *link != stream)
 		link = &(*link)->next;
 	if (*link != NULL)
-		*link = stream->next;
-	atomic_signal_fence(memory_order_seq_cst);
+		STORE(*link, stream->next);
 	if (!stream->cloexec)
 		unlink_end(stream);
 }
@@ -141,8 +143,7 @@ spio_stream_insert(struct stream *stream)
 		link_end(stream, prev);
 	}
 	stream->next = *link;
-	atomic_signal_fence(memory_order_seq_cst);
-	*link = stream;
+	STORE(*link, stream);
 	return all;
 }
 
@@ -189,8 +190,14 @@ spio_stream_same_file(const struct open_end *end)
 {
 	struct open_end now = *end;
 
-	if (identify(&now) != 0)
+	switch (identify(&now)) {
+	case 0:
+		break;
+	case EBADF:
+		return 0;
+	default:
 		return 1;
+	}
 	return now.ino == end->ino && now.dev_major == end->dev_major &&
 	    now.dev_minor == end->dev_minor;
 }
@@ -199,12 +206,11 @@ struct stream *
 spio_stream_remove(FILE *file)
 {
 	struct lock *lock = &spio_state()->launch;
-	int fd = fileno(file);	/* before the lock: it may wait for file's */
 	uint32_t token = spio_lock_take(lock);
 	struct stream *stream = find(file);
 
-	if (stream != NULL && (stream->end.fd != fd ||
-	    !spio_stream_same_file(&stream->end)))
+	/* After an fclose(), another stream may have the FILE. */
+	if (stream != NULL && !spio_stream_same_file(&stream->end))
 		stream = NULL;
 	if (stream != NULL) {
 		spio_stream_delete(stream);
