@@ -30,8 +30,8 @@ struct lock {
 };
 
 /* What the child is to do, in this order.  It lies in a block of the pool, or
- * on the stack of its caller if that one is suspended or the child has a copy of
- * it; all it points to lives as long. */
+ * on the stack of a caller who is suspended, or of whose stack the child has a
+ * copy; all it points to lives as long. */
 struct plan {
 	/* Streams of earlier popens, then the lock under which they were
 	 * listed, if the child is the one to let go of it. */

@@ -25,8 +25,8 @@ int spio_reap(struct kid *kid, int *status);
 /* Send the child SIGKILL, if it has not been reaped. */
 void spio_reap_kill(const struct kid *kid);
 
-/* Close the pidfd if this kernel knows no PIDFD_GET_INFO (Linux 6.13): it cannot
- * tell a lost status then. */
+/* Close the pidfd if this kernel knows no PIDFD_GET_INFO (Linux 6.13), and so
+ * cannot tell a lost status. */
 void spio_reap_need_pidfd(struct kid *kid);
 
 #endif

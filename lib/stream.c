@@ -28,7 +28,8 @@ static struct open_end head = { .fd = -1 };
 static struct open_end *tail = &head;
 
 /* In this order, as the memory of a process forked by another thread shows. */
-#define STORE(link, value)	__atomic_store_n(&(link), value, __ATOMIC_RELEASE)
+#define STORE(link, value) \
+	__atomic_store_n(&(link), value, __ATOMIC_RELEASE)
 
 static struct stream **
 bucket_of(const FILE *file)
