@@ -239,6 +239,12 @@ spio_gate_engine(void)
 	return ENGINE(choice());
 }
 
+const char *
+spio_gate_name(enum spawnio_engine engine)
+{
+	return names[engine];
+}
+
 void
 spio_gate_refuse(enum refusal what)
 {

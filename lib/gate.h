@@ -15,6 +15,9 @@ enum refusal {
 /* The engine to try first; never SPAWNIO_ENGINE_AUTO. */
 enum spawnio_engine spio_gate_engine(void);
 
+/* As SPAWNIO_ENGINE has it. */
+const char *spio_gate_name(enum spawnio_engine engine);
+
 /* Note a refusal; has there been one? */
 void spio_gate_refuse(enum refusal what);
 int spio_gate_refused(enum refusal what);

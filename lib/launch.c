@@ -77,13 +77,21 @@ run_masked_engine(struct launch *launch, enum spawnio_engine engine)
 {
 	int err = SPIO_STEP_DOWN;
 
-	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN)
-		return spio_engine_posix_spawn(launch);
+	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN) {
+		err = spio_engine_posix_spawn(launch);
+		spio_trace_engine(launch->trace, engine, 1);
+		return err;
+	}
 #ifdef SPIO_NATIVE
-	if (engine != SPAWNIO_ENGINE_FORK)
+	if (engine != SPAWNIO_ENGINE_FORK) {
 		err = spio_engine_vfork(launch);
-	if (err == SPIO_STEP_DOWN)
+		spio_trace_engine(launch->trace, SPAWNIO_ENGINE_VFORK,
+		    launch->plan.shared);
+	}
+	if (err == SPIO_STEP_DOWN) {
 		err = spio_engine_fork(launch);
+		spio_trace_engine(launch->trace, SPAWNIO_ENGINE_FORK, 0);
+	}
 #endif
 	return err;
 }
@@ -113,8 +121,10 @@ run_engine(struct launch *launch)
 	int err = SPIO_STEP_DOWN;
 
 #ifdef SPIO_NATIVE
-	if (engine == SPAWNIO_ENGINE_AVFORK && !launch->synchronous)
+	if (engine == SPAWNIO_ENGINE_AVFORK && !launch->synchronous) {
 		err = spio_engine_avfork(launch);
+		spio_trace_engine(launch->trace, engine, 0);
+	}
 #endif
 	return err == SPIO_STEP_DOWN ? run_masked(launch, engine) : err;
 }

@@ -10,6 +10,7 @@
 #include "child.h"
 #include "reap.h"
 #include "stream.h"
+#include "trace.h"
 
 #define SPIO_SHELL	"/bin/sh"
 
@@ -17,6 +18,7 @@ struct launch {
 	/* Filled in by the caller. */
 	struct plan plan;	/* moves and defaults */
 	struct stream *stream;	/* to be entered before the child; or NULL */
+	struct trace *trace;	/* or NULL */
 	const sigset_t *mask;	/* the child's; NULL: the caller's own */
 	int synchronous;	/* the caller waits anyway: never avfork */
 	int want_pidfd;

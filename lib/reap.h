@@ -10,7 +10,7 @@
 struct kid {
 	pid_t pid;		/* 0: it came to nothing, as if exit(127) */
 	int pidfd;		/* or -1 */
-	pid_t parent;		/* whose child it is, if there is a pidfd */
+	pid_t parent;		/* who may ask the pidfd for a lost status */
 	int block;		/* of the pool, or -1; and its generation */
 	uint32_t generation;
 };

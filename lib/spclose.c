@@ -6,7 +6,9 @@
 #include <spawnio.h>
 #include <stdlib.h>
 
+#include "calls.h"
 #include "stream.h"
+#include "trace.h"
 
 /* Data that could not be written is reported as glibc does: the command's own
  * failure says more. */
@@ -16,14 +18,15 @@ finish(struct stream *stream, int *status)
 	int flush_err = fclose(stream->file) == 0 ? 0 : errno;
 	int err = spio_reap(&stream->kid, status);
 
+	spio_trace_end(stream->trace, err, *status);
 	free(stream);
 	return err == 0 && *status == 0 ? flush_err : err;
 }
 
 int
-spclose(FILE *file)
+spio_close(FILE *file, int *result)
 {
-	int saved = errno, err = EINVAL, status = -1, cancel;
+	int saved = errno, err = 0, status = -1, cancel;
 	struct stream *stream;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
@@ -32,5 +35,17 @@ spclose(FILE *file)
 		err = finish(stream, &status);
 	pthread_setcancelstate(cancel, NULL);
 	errno = err != 0 ? err : saved;
-	return err != 0 ? -1 : status;
+	*result = err != 0 ? -1 : status;
+	return stream != NULL;
+}
+
+int
+spclose(FILE *file)
+{
+	int result;
+
+	if (spio_close(file, &result))
+		return result;
+	errno = EINVAL;
+	return -1;
 }

@@ -11,9 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "launch.h"
+#include "trace.h"
 
-enum { READ = 1, WRITE = 2, BOTH = 4, CLOEXEC = 8 };
+enum { READ = 1, WRITE = 2, BOTH = 4, CLOEXEC = 8, KEEP_STATUS = 16 };
 
 /* The letters in any order and number, as glibc takes them; 0 if they make no
  * mode. */
@@ -102,7 +104,8 @@ start(struct stream *stream, const char *command, int mode, int child_end)
 
 	memset(&launch, 0, sizeof(launch));
 	launch.stream = stream;
-	launch.want_pidfd = sigchld_is_ignored();
+	launch.trace = stream->trace;
+	launch.want_pidfd = mode & KEEP_STATUS && sigchld_is_ignored();
 	plan_moves(&launch.plan, mode, child_end);
 	err = spio_launch(&launch, command);
 	if (err != 0)
@@ -130,7 +133,8 @@ open_stream(struct stream *stream, const char *command, int mode)
 	stream->end.fd = ends[0];
 	stream->cloexec = mode & CLOEXEC;
 	stream->kid.pidfd = -1;
-	stream->file = fdopen(ends[0], stdio_modes[mode & ~CLOEXEC]);
+	stream->file = fdopen(ends[0],
+	    stdio_modes[mode & (READ | WRITE | BOTH)]);
 	err = stream->file == NULL ? errno : spio_stream_identify(stream);
 	if (err == 0)
 		err = start(stream, command, mode, ends[1]);
@@ -142,26 +146,52 @@ open_stream(struct stream *stream, const char *command, int mode)
 	return err;
 }
 
+/* The stream for a mode that is one; or NULL and an errno. */
+static struct stream *
+new_stream(const char *command, int mode, int *err)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+
+	*err = ENOMEM;
+	if (stream == NULL)
+		return NULL;
+	stream->trace = spio_trace_begin("popen", command);
+	*err = open_stream(stream, command, mode);
+	if (*err == 0) {
+		spio_trace_return(stream->trace);
+		return stream;
+	}
+	/* The shim goes on to libc, and traces what that does. */
+	if (mode & KEEP_STATUS)
+		spio_trace_fail(stream->trace, *err);
+	else
+		spio_trace_drop(stream->trace);
+	free(stream);
+	return NULL;
+}
+
 FILE *
-spopen(const char *command, const char *type)
+spio_open(const char *command, const char *type, enum flavour flavour)
 {
 	int saved = errno, err, cancel, mode;
 	struct stream *stream;
-	FILE *file = NULL;
 
 	mode = command != NULL && type != NULL ? parse_type(type) : 0;
-	if (mode == 0) {
+	if (mode == 0 || (mode & BOTH && flavour == SPIO_LIBC)) {
 		errno = EINVAL;
 		return NULL;
 	}
+	if (flavour == SPIO_OWN)
+		mode |= KEEP_STATUS;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	stream = calloc(1, sizeof(*stream));
-	err = stream == NULL ? ENOMEM : open_stream(stream, command, mode);
-	if (err != 0)
-		free(stream);
-	else
-		file = stream->file;
+	stream = new_stream(command, mode, &err);
 	pthread_setcancelstate(cancel, NULL);
 	errno = err != 0 ? err : saved;
-	return file;
+	return stream != NULL ? stream->file : NULL;
+}
+
+FILE *
+spopen(const char *command, const char *type)
+{
+	return spio_open(command, type, SPIO_OWN);
 }

@@ -7,9 +7,11 @@
 #include <spawnio.h>
 #include <string.h>
 
+#include "calls.h"
 #include "launch.h"
 #include "lock.h"
 #include "state.h"
+#include "trace.h"
 
 /* SIGINT and SIGQUIT are ignored while any thread waits: the first saves what
  * they were, the last restores it.  Not wiped in a forked child: there, as in
@@ -21,6 +23,7 @@ static struct sigaction old_int, old_quit;
 struct wait {
 	struct kid kid;
 	sigset_t mask;
+	struct trace *trace;
 };
 
 static uint64_t
@@ -74,11 +77,12 @@ static void
 abandon(void *arg)
 {
 	struct wait *wait = arg;
-	int status;
+	int err, status = -1;
 
 	spio_reap_kill(&wait->kid);
-	spio_reap(&wait->kid, &status);
+	err = spio_reap(&wait->kid, &status);
 	leave(&wait->mask);
+	spio_trace_end(wait->trace, err, status);
 }
 
 /* The one place where the thread may be cancelled.  It does not reap, so that
@@ -95,37 +99,77 @@ wait_cancellably(struct wait *wait, int cancel)
 
 /* 0 or an errno. */
 static int
-run(const char *command, int *status, int cancel)
+start(struct wait *wait, const char *command)
 {
 	struct launch launch;
-	struct wait wait;
 	int err;
 
 	memset(&launch, 0, sizeof(launch));
-	launch.plan.defaults = enter(&wait.mask);
-	launch.mask = &wait.mask;
+	launch.plan.defaults = enter(&wait->mask);
+	launch.mask = &wait->mask;
+	launch.trace = wait->trace;
 	launch.synchronous = 1;
 	launch.want_pidfd = 1;
 	err = spio_launch(&launch, command);
-	if (err == 0) {
-		wait.kid = launch.kid;
-		wait_cancellably(&wait, cancel);
-		err = spio_reap(&wait.kid, status);
-	}
-	leave(&wait.mask);
+	if (err != 0)
+		leave(&wait->mask);
+	wait->kid = launch.kid;
 	return err;
+}
+
+/* 0 or an errno. */
+static int
+await(struct wait *wait, int *status, int cancel)
+{
+	int err;
+
+	wait_cancellably(wait, cancel);
+	err = spio_reap(&wait->kid, status);
+	leave(&wait->mask);
+	spio_trace_return(wait->trace);
+	spio_trace_end(wait->trace, err, *status);
+	return err;
+}
+
+/* The shim goes on to libc, and traces what that does. */
+static void
+give_up(struct trace *trace, enum flavour flavour, int err)
+{
+	if (flavour == SPIO_OWN)
+		spio_trace_fail(trace, err);
+	else
+		spio_trace_drop(trace);
+}
+
+int
+spio_system(const char *command, enum flavour flavour, int *result)
+{
+	int saved = errno, err, made, status = -1, cancel;
+	struct wait wait;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	wait.trace = spio_trace_begin("system", command);
+	err = start(&wait, command);
+	made = err == 0;
+	if (made && flavour == SPIO_LIBC)
+		wait.kid.parent = 0;
+	if (made)
+		err = await(&wait, &status, cancel);
+	else
+		give_up(wait.trace, flavour, err);
+	pthread_setcancelstate(cancel, NULL);
+	errno = err != 0 ? err : saved;
+	*result = err != 0 ? -1 : status;
+	return made;
 }
 
 int
 ssystem(const char *command)
 {
-	int saved = errno, err, status = -1, cancel;
+	int result;
 
 	if (command == NULL)
 		return ssystem("exit 0") == 0;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	err = run(command, &status, cancel);
-	pthread_setcancelstate(cancel, NULL);
-	errno = err != 0 ? err : saved;
-	return err != 0 ? -1 : status;
+	spio_system(command, SPIO_OWN, &result);
+	return result;
 }

@@ -23,6 +23,10 @@
 
 static struct stream *bucket[BUCKETS];
 
+/* Raised before a stream can be found, lowered after: never too low, and in
+ * the forked child of a thread in between it stays too high. */
+static _Atomic unsigned count;
+
 /* The list's ends: its first node hangs below head, tail is the last. */
 static struct open_end head = { .fd = -1 };
 static struct open_end *tail = &head;
@@ -88,14 +92,24 @@ void
 spio_stream_delete(struct stream *stream)
 {
 	struct stream **link = bucket_of(stream->file);
+	int found;
 
 	look_over();
 	while (*link != NULL && *link != stream)
 		link = &(*link)->next;
-	if (*link != NULL)
+	found = *link != NULL;
+	if (found)
 		STORE(*link, stream->next);
 	if (!stream->cloexec)
 		unlink_end(stream);
+	if (found)
+		atomic_fetch_sub(&count, 1);
+}
+
+int
+spio_stream_any(void)
+{
+	return atomic_load(&count) != 0;
 }
 
 static struct stream *
@@ -126,6 +140,7 @@ spio_stream_insert(struct stream *stream)
 	struct open_end *prev;
 
 	look_over();
+	atomic_fetch_add(&count, 1);
 	stale = find(stream->file);
 	if (stale != NULL) {
 		spio_stream_delete(stale);
@@ -157,6 +172,7 @@ spio_stream_free(struct stream *stream)
 		next = stream->next;
 		if (stream->kid.pidfd >= 0)
 			close(stream->kid.pidfd);
+		spio_trace_end(stream->trace, ECHILD, -1);
 		free(stream);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "reap.h"
+#include "trace.h"
 
 struct stream {
 	struct open_end end;	/* linked unless close-on-exec */
@@ -17,7 +18,11 @@ struct stream {
 	FILE *file;
 	struct kid kid;
 	int cloexec;
+	struct trace *trace;	/* or NULL */
 };
+
+/* Is any stream open?  No lock, no look at the streams. */
+int spio_stream_any(void);
 
 /* Note which file the stream's descriptor is; 0 or an errno. */
 int spio_stream_identify(struct stream *stream);

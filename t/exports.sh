@@ -16,24 +16,35 @@ same() {
 }
 
 in_map() {
-	sed 's/#.*//' "$top_srcdir/lib/libspawnio.map" | tr -d ' \t' | awk '
+	sed 's/#.*//' "$top_srcdir/lib/$1" | tr -d ' \t' | awk '
 	/^local:/ || /^}/ { global = 0 }
 	global && sub(/;$/, "") { print }
 	/^global:/ { global = 1 }' | sort -u
 }
 
-in_map >"$scratch/map"
+in_map libspawnio.map >"$scratch/map"
 public_functions >"$scratch/header"
 [ -s "$scratch/map" ] || hard 'no name found in the map'
 same "$scratch/header" "$scratch/map" 'spawnio.h (<) and the map (>) differ'
 
+# exported FILE.  Versions are symbols too, absolute ones.
+exported() {
+	${NM:-nm} -D --defined-only "$1" |
+	    awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u
+}
+
 seen=0
+if [ -f "$libs/libspawnio-preload.so" ]; then
+	in_map libspawnio-preload.map >"$scratch/map-of-shim"
+	[ -s "$scratch/map-of-shim" ] || hard 'no name found in the map'
+	exported "$libs/libspawnio-preload.so" >"$scratch/shim"
+	same "$scratch/map-of-shim" "$scratch/shim" \
+	    'the map (<) and the shim (>) differ'
+fi
+
 if [ -f "$libs/libspawnio.so" ]; then
 	seen=1
-	# Versions are symbols too, absolute ones.
-	${NM:-nm} -D --defined-only "$libs/libspawnio.so" |
-	    awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
-	    sort -u >"$scratch/shared"
+	exported "$libs/libspawnio.so" >"$scratch/shared"
 	same "$scratch/map" "$scratch/shared" \
 	    'the map (<) and the shared library (>) differ'
 fi

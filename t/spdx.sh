@@ -29,7 +29,7 @@ kind() {
 	*.[1-8])
 		# A link to a page has one line, and no comment.
 		grep -q '^\.so ' "$1" || echo licensed ;;
-	*.sh | *.py | *.map | *.pc.in | *.ac | *.am | *.yml | t/common)
+	*.sh | *.py | *.map | *.pc.in | *.ac | *.am | *.yml | t/*common)
 		echo licensed ;;
 	*)
 		! head -n 1 "$1" | grep -q '^#!' || echo licensed ;;

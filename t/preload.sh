@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# A program that is run under the shim says what it says without, whichever the
+# engine, and whatever else is preloaded; and the shim has run its commands.
+
+# shellcheck source=t/common
+. "${top_srcdir:?}/t/common"
+# shellcheck source=t/shim-common
+. "$top_srcdir/t/shim-common"
+
+# calls FILE: popen and system by our engines.
+calls() {
+	grep -c '"engine":"\(avfork\|vfork\|fork\|posix_spawn\)"' "$1"
+}
+
+same() {
+	diff "$scratch/plain" "$1" || bad "$2"
+}
+
+under "$program" >"$scratch/plain" 2>&1 </dev/null || hard 'without the shim'
+[ -s "$scratch/plain" ] || hard 'it says nothing'
+
+for engine in auto avfork vfork fork posix_spawn; do
+	rm -f "$scratch/trace"
+	under SPAWNIO_ENGINE=$engine SPAWNIO_TRACE="$scratch/trace" \
+	    LD_PRELOAD="$shim" "$program" >"$scratch/out" 2>&1 </dev/null ||
+	    bad "$engine: status $?"
+	same "$scratch/out" "$engine"
+	n=$(calls "$scratch/trace")
+	[ "$n" -gt 90 ] || bad "$engine: only $n calls came to the shim"
+done
+
+# fclose() is as glibc has it, also where libc is another.
+cat >"$scratch/fclose" <<'END'
+fclose: 1280 
+fclose: 1536 
+fclose: children: none
+END
+under LD_PRELOAD="$shim" "$program" fclose >"$scratch/out"
+diff "$scratch/fclose" "$scratch/out" || bad fclose
+
+# Another preloaded library, which counts what comes through.
+cat >"$scratch/other.c" <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+FILE *
+popen(const char *command, const char *type)
+{
+	FILE *(*next)(const char *, const char *);
+	*(void **)&next = dlsym(RTLD_NEXT, "popen");
+	if (write(9, "o", 1) == -1)
+		return NULL;
+	return next(command, type);
+}
+int
+fclose(FILE *file)
+{
+	int (*next)(FILE *);
+	*(void **)&next = dlsym(RTLD_NEXT, "fclose");
+	return next(file);
+}
+END
+other=$scratch/other.so
+# shellcheck disable=SC2086 # lists of flags
+$CC $CPPFLAGS $CFLAGS $LDFLAGS -shared -fPIC -o "$other" "$scratch/other.c" ||
+    hard 'no second library'
+for preload in "$other:$shim" "$shim:$other"; do
+	rm -f "$scratch/trace"
+	under SPAWNIO_TRACE="$scratch/trace" LD_PRELOAD="$preload" "$program" \
+	    >"$scratch/out" 2>&1 </dev/null 9>"$scratch/seen" ||
+	    bad "$preload: status $?"
+	same "$scratch/out" "$preload"
+	[ "$(calls "$scratch/trace")" -gt 90 ] || bad "$preload: no calls"
+done
+[ -s "$scratch/seen" ] || bad 'behind the shim, none of its failures came'
+
+# Secure mode: the loader drops a preload with a path, so the shim is linked in.
+if [ "$(id -u)" -eq 0 ] && have setpriv; then
+	chmod 755 "$scratch"
+	cp "$shim" "$scratch"
+	# shellcheck disable=SC2086
+	$CC $CPPFLAGS $CFLAGS -o "$scratch/set-id" "$top_srcdir/t/shim.c" \
+	    -Wl,--no-as-needed "$scratch/${shim##*/}" "-Wl,-rpath,$scratch" \
+	    $LDFLAGS -lpthread ||
+	    hard 'not linked'
+	: >"$scratch/trace"
+	chmod 666 "$scratch/trace"
+	try() {
+		unprivileged env SPAWNIO_TRACE="$scratch/trace" \
+		    "$scratch/set-id" system 'exit 0' || bad "linked: $1"
+	}
+	try 'plain'
+	[ "$(calls "$scratch/trace")" = 1 ] || bad 'linked in, it does nothing'
+	chmod u+s,g+s "$scratch/set-id"
+	: >"$scratch/trace"
+	try 'set-user-ID'
+	[ ! -s "$scratch/trace" ] || bad 'not inert in secure mode'
+fi
+exit "$verdict"

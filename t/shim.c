@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/* A program that knows nothing of the library, for the tests of the shim.  What
+ * it prints must not depend on who answers its calls. */
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define THREADS	4
+#define ROUNDS	8
+#define LINES	60000
+
+static void
+say(const char *what, int result)
+{
+	printf("%s: %d %s\n", what, result, result == -1 ? strerror(errno) :
+	    "");
+	fflush(stdout);
+}
+
+static void
+no_child_left(const char *what)
+{
+	int result;
+
+	errno = 0;
+	result = waitpid(-1, NULL, WNOHANG);
+	printf("%s: children: %s\n", what,
+	    result == -1 && errno == ECHILD ? "none" : "left");
+}
+
+static FILE *
+must_open(const char *command, const char *type)
+{
+	FILE *f = popen(command, type);
+
+	if (f == NULL) {
+		perror(command);
+		exit(1);
+	}
+	return f;
+}
+
+static void
+copy(FILE *f)
+{
+	int c;
+
+	while ((c = getc(f)) != EOF)
+		putchar(c);
+	fflush(stdout);
+}
+
+static void
+types(void)
+{
+	static const char *const type[] = {
+		"r", "w", "re", "we", "er", "rr", "r+", "w+", "rw", "", "x",
+		"rx", "rb", "e"
+	};
+	size_t i;
+	FILE *f;
+
+	for (i = 0; i < sizeof(type) / sizeof(type[0]); i++) {
+		errno = 0;
+		f = popen("exit 7", type[i]);
+		printf("type %s: ", type[i]);
+		if (f == NULL)
+			say("refused", -1);
+		else
+			say("taken", pclose(f));
+	}
+}
+
+static void
+statuses(void)
+{
+	static const char *const command[] = {
+		"exit 0", "exit 42", "no-such-command-at-all 2>/dev/null",
+		"kill -9 $$", "kill -TERM $$", "echo \"a 'b'\" \\c $((1 + 2))",
+		"echo x >/dev/null 2>&1; false", "", "  # no"
+	};
+	size_t i;
+	FILE *f;
+
+	for (i = 0; i < sizeof(command) / sizeof(command[0]); i++) {
+		f = must_open(command[i], "r");
+		copy(f);
+		say(command[i], pclose(f));
+		say(command[i], system(command[i]));
+	}
+	say("a shell", system(NULL) != 0);
+}
+
+static void
+data(void)
+{
+	FILE *f = must_open("cksum", "w");
+	long i, n = 0;
+	int c;
+
+	for (i = 0; i < LINES; i++)
+		fprintf(f, "line %ld of a file that has many of them\n", i);
+	say("written", pclose(f));
+	f = must_open("seq 1 200000", "r");
+	while ((c = getc(f)) != EOF)
+		n += c;
+	printf("read: %ld\n", n);
+	say("read", pclose(f));
+}
+
+static void
+by_fclose(void)
+{
+	FILE *f = must_open("exit 5", "r");
+
+	say("fclose", fclose(f));
+	f = must_open("cat >/dev/null; exit 6", "w");
+	fputs("text\n", f);
+	say("fclose", fclose(f));
+	no_child_left("fclose");
+}
+
+/* A stream of popen() that came from elsewhere, and such as are none. */
+static void
+foreign(void)
+{
+	void *libc = dlopen(NULL, RTLD_NOW);
+	FILE *(*theirs)(const char *, const char *);
+	FILE *f, *ours = must_open("cat >/dev/null", "w");
+
+	*(void **)&theirs = dlsym(RTLD_NEXT, "popen");
+	f = libc != NULL && theirs != NULL ? theirs("exit 9", "r") : NULL;
+	if (f != NULL)
+		say("pclose of theirs", pclose(f));
+	f = tmpfile();
+	if (f != NULL)
+		say("fclose of a file", fclose(f));
+	say("pclose of ours", pclose(ours));
+}
+
+/* The stream is not inherited, the status is not the child's to have. */
+static void
+forks(void)
+{
+	FILE *f = must_open("sleep 0.1; exit 3", "r");
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		errno = 0;
+		say("in the child", pclose(f));
+		say("its own", system("exit 4"));
+		f = must_open("exit 5", "r");
+		say("its own", pclose(f));
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	say("the child", status);
+	say("in the parent", pclose(f));
+}
+
+static void
+ignored(void)
+{
+	FILE *f;
+
+	signal(SIGCHLD, SIG_IGN);
+	f = must_open("exit 3", "r");
+	errno = 0;
+	say("ignored", pclose(f));
+	say("ignored", system("exit 4"));
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static void *
+thread(void *arg)
+{
+	char command[64];
+	int i, n, *bad = arg;
+	FILE *f;
+
+	for (i = 0; i < ROUNDS; i++) {
+		snprintf(command, sizeof(command), "echo %d; exit %d", i, i);
+		f = must_open(command, "r");
+		if (fscanf(f, "%d", &n) != 1 || n != i)
+			++*bad;
+		if (pclose(f) != i << 8 || system(command + 7) != i << 8)
+			++*bad;
+	}
+	return NULL;
+}
+
+static void
+threads(void)
+{
+	pthread_t id[THREADS];
+	int i, bad[THREADS] = { 0 };
+
+	for (i = 0; i < THREADS; i++)
+		pthread_create(&id[i], NULL, thread, &bad[i]);
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(id[i], NULL);
+		say("thread", bad[i]);
+	}
+	no_child_left("threads");
+}
+
+/* Calls to be traced: how many, each with its number in the command. */
+static void
+many(int count)
+{
+	char command[64];
+	int i;
+
+	for (i = 0; i < count; i++) {
+		snprintf(command, sizeof(command), ": %ld %d", (long)getpid(),
+		    i);
+		if (i % 8 == 0)
+			system(command);
+		else
+			pclose(must_open(command, "r"));
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "many") == 0)
+		many(atoi(argv[2]));
+	else if (argc == 3 && strcmp(argv[1], "system") == 0)
+		return system(argv[2]) == -1;
+	else if (argc == 3 && strcmp(argv[1], "popen") == 0)
+		return pclose(must_open(argv[2], "r")) == -1;
+	else if (argc == 2 && strcmp(argv[1], "fclose") == 0)
+		by_fclose();
+	else {
+		types();
+		statuses();
+		data();
+		foreign();
+		forks();
+		ignored();
+		threads();
+	}
+	return 0;
+}
