@@ -32,8 +32,8 @@ done
 
 # fclose() is as glibc has it, also where libc is another.
 cat >"$scratch/fclose" <<'END'
-fclose: 1280 
-fclose: 1536 
+fclose: 1280
+fclose: 1536
 fclose: children: none
 END
 under LD_PRELOAD="$shim" "$program" fclose >"$scratch/out"

@@ -20,8 +20,10 @@
 static void
 say(const char *what, int result)
 {
-	printf("%s: %d %s\n", what, result, result == -1 ? strerror(errno) :
-	    "");
+	printf("%s: %d", what, result);
+	if (result == -1)
+		printf(" %s", strerror(errno));
+	putchar('\n');
 	fflush(stdout);
 }
 

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC */
+/* spawnio: run a program under the shim. */
+#define _GNU_SOURCE
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "summary.h"
+
+/* As env(1) has them. */
+enum { FAILED = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
+
+#define SHIM		"libspawnio-preload.so"
+#define TRACE_FILE	"spawnio.trace"
+
+struct options {
+	const char *engine;	/* or NULL */
+	const char *trace;	/* a file, or NULL */
+	int summary;
+};
+
+static const char *const engines[] = {
+	"auto", "avfork", "vfork", "fork", "posix_spawn"
+};
+
+static const char usage[] =
+"usage: spawnio [options] program [argument]...\n"
+"\n"
+"Run program with the popen(), pclose() and system() of libspawnio.\n"
+"\n"
+"  -e, --engine=NAME   how to make children: auto, avfork, vfork, fork or\n"
+"                      posix_spawn\n"
+"  -s, --summary       when program has ended, tell what its calls cost\n"
+"  -t, --trace[=FILE]  add a line to FILE (" TRACE_FILE ") for each call\n"
+"  -h, --help          print this and exit\n"
+"  -V, --version       print the version and exit\n"
+"\n"
+"Exit status: that of program; 125 if spawnio itself fails, 126 if program\n"
+"cannot be executed, 127 if it is not found.\n";
+
+static _Noreturn void
+say_more(void)
+{
+	fprintf(stderr, "Try 'spawnio --help'.\n");
+	exit(FAILED);
+}
+
+static void
+check_engine(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
+		if (strcmp(name, engines[i]) == 0)
+			return;
+	warnx("no such engine: %s", name);
+	say_more();
+}
+
+static _Noreturn void
+print_and_exit(const char *text)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+		err(FAILED, "standard output");
+	exit(0);
+}
+
+static void
+parse(struct options *options, int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "engine", required_argument, NULL, 'e' },
+		{ "summary", no_argument, NULL, 's' },
+		{ "trace", optional_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+e:st::hV", names, NULL)) != -1)
+		switch (c) {
+		case 'e':
+			check_engine(optarg);
+			options->engine = optarg;
+			break;
+		case 's':
+			options->summary = 1;
+			break;
+		case 't':
+			options->trace = optarg != NULL ? optarg : TRACE_FILE;
+			break;
+		case 'h':
+			print_and_exit(usage);
+		case 'V':
+			print_and_exit("spawnio " PACKAGE_VERSION "\n");
+		default:
+			say_more();
+		}
+	if (optind == argc) {
+		warnx("no program to run");
+		say_more();
+	}
+}
+
+static char *
+format(const char *how, ...)
+{
+	char *text;
+	va_list args;
+	int n;
+
+	va_start(args, how);
+	n = vasprintf(&text, how, args);
+	va_end(args);
+	if (n == -1)
+		err(FAILED, NULL);
+	return text;
+}
+
+/* Beside a program that has not been installed, or where it would be. */
+static char *
+find_shim(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash, *shim;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash != NULL) {
+		*slash = '\0';
+		shim = format("%s/.libs/" SHIM, self);
+		if (access(shim, R_OK) == 0)
+			return shim;
+		free(shim);
+	}
+	return format("%s", PKGLIBDIR "/" SHIM);
+}
+
+/* Is name one of the words of a list as LD_PRELOAD has it? */
+static int
+listed(const char *list, const char *name)
+{
+	static const char between[] = ": ";
+	size_t length;
+
+	for (; *list != '\0'; list += length + (list[length] != '\0')) {
+		length = strcspn(list, between);
+		if (length == strlen(name) && strncmp(list, name, length) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void
+set(const char *name, const char *value)
+{
+	if (setenv(name, value, 1) == -1)
+		err(FAILED, "%s", name);
+}
+
+static void
+preload(void)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char *shim = find_shim(), *both;
+
+	if (access(shim, R_OK) == -1)
+		err(FAILED, "%s", shim);
+	if (strpbrk(shim, ": ") != NULL)
+		errx(FAILED, "%s: LD_PRELOAD takes no name with a blank or "
+		    "a colon", shim);
+	if (others == NULL || others[0] == '\0')
+		set("LD_PRELOAD", shim);
+	else if (!listed(others, shim)) {
+		both = format("%s:%s", shim, others);
+		set("LD_PRELOAD", both);
+		free(both);
+	}
+	free(shim);
+}
+
+/* Where the trace goes, for all that the program runs and wherever that is. */
+static void
+trace_to(const char *file)
+{
+	char *cwd, *path;
+	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd == -1)
+		err(FAILED, "%s", file);
+	close(fd);
+	if (file[0] == '/') {
+		set("SPAWNIO_TRACE", file);
+		return;
+	}
+	cwd = getcwd(NULL, 0);
+	if (cwd == NULL)
+		err(FAILED, "the working folder");
+	path = format("%s/%s", cwd, file);
+	set("SPAWNIO_TRACE", path);
+	free(path);
+	free(cwd);
+}
+
+/* The status for a program that could not be executed. */
+static int
+blame(const char *program, int error)
+{
+	errno = error;
+	warn("%s", program);
+	return error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+}
+
+static volatile sig_atomic_t child;
+
+/* To end spawnio is to end the program: its summary is still wanted. */
+static void
+pass_on(int sig)
+{
+	int saved = errno;
+
+	if (child > 0)
+		kill((pid_t)child, sig);
+	errno = saved;
+}
+
+/* What is ignored stays so, for the program too. */
+static void
+take_over(int sig)
+{
+	if (signal(sig, pass_on) == SIG_IGN)
+		signal(sig, SIG_IGN);
+}
+
+/* The child's half, which tells through the pipe why it came to nothing. */
+static _Noreturn void
+execute(char **argv, int report, void (*interrupt)(int), void (*quit)(int))
+{
+	int error;
+
+	signal(SIGINT, interrupt);
+	signal(SIGQUIT, quit);
+	execvp(argv[0], argv);
+	error = errno;
+	if (write(report, &error, sizeof(error)) == -1)
+		_exit(FAILED);
+	_exit(NOT_FOUND);
+}
+
+/* The errno of the exec, 0 if there was none. */
+static int
+exec_error(int report)
+{
+	int error = 0;
+	ssize_t n;
+
+	do
+		n = read(report, &error, sizeof(error));
+	while (n == -1 && errno == EINTR);
+	return n == sizeof(error) ? error : 0;
+}
+
+/* Its wait(2) status; *error is an errno if it could not be executed.  What the
+ * terminal sends goes to the program as well. */
+static int
+run(char **argv, int *error)
+{
+	void (*interrupt)(int) = signal(SIGINT, SIG_IGN);
+	void (*quit)(int) = signal(SIGQUIT, SIG_IGN);
+	int report[2], status = 0;
+	pid_t pid;
+
+	if (pipe2(report, O_CLOEXEC) == -1)
+		err(FAILED, "cannot start %s", argv[0]);
+	take_over(SIGTERM);
+	take_over(SIGHUP);
+	pid = fork();
+	if (pid == -1)
+		err(FAILED, "cannot start %s", argv[0]);
+	if (pid == 0)
+		execute(argv, report[1], interrupt, quit);
+	child = pid;
+	close(report[1]);
+	*error = exec_error(report[0]);
+	close(report[0]);
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			err(FAILED, "cannot wait for %s", argv[0]);
+	child = 0;
+	return status;
+}
+
+static void
+print_summary(const char *file, off_t from)
+{
+	FILE *trace = fopen(file, "re");
+
+	if (trace == NULL || fseeko(trace, from, SEEK_SET) == -1 ||
+	    summary_print(trace, stderr) == -1)
+		warn("%s", file);
+	if (trace != NULL)
+		fclose(trace);
+}
+
+static off_t
+size_of(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 ? st.st_size : 0;
+}
+
+/* End as the program did, without a second core. */
+static int
+end_like(int status)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	setrlimit(RLIMIT_CORE, &none);
+	signal(WTERMSIG(status), SIG_DFL);
+	raise(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+static char *
+make_folder(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *folder = format("%s/spawnio.XXXXXX",
+	    tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+
+	if (mkdtemp(folder) == NULL)
+		err(FAILED, "%s", folder);
+	return folder;
+}
+
+/* With a trace of its own, unless there is one anyway. */
+static int
+run_summarised(char **argv)
+{
+	const char *given = getenv("SPAWNIO_TRACE");
+	int own = given == NULL || given[0] == '\0', status, error;
+	char *folder = NULL, *file;
+	off_t from;
+
+	if (own) {
+		folder = make_folder();
+		file = format("%s/trace", folder);
+		trace_to(file);
+	} else
+		file = format("%s", given);
+	from = size_of(file);
+	status = run(argv, &error);
+	if (error == 0)
+		print_summary(file, from);
+	if (own) {
+		unlink(file);
+		rmdir(folder);
+	}
+	return error != 0 ? blame(argv[0], error) : end_like(status);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { NULL, NULL, 0 };
+
+	/* As err(3) has it. */
+	if (argc > 0)
+		argv[0] = program_invocation_short_name;
+	parse(&options, argc, argv);
+	argv += optind;
+	preload();
+	if (options.engine != NULL)
+		set("SPAWNIO_ENGINE", options.engine);
+	if (options.trace != NULL)
+		trace_to(options.trace);
+	if (options.summary)
+		return run_summarised(argv);
+	execvp(argv[0], argv);
+	return blame(argv[0], errno);
+}
