@@ -61,6 +61,7 @@ for summary in '' --summary; do
 		run $summary sh -c 'kill -TERM $$' || status=$?
 		[ "$status" = 143 ] || bad "a signal: status $status"
 		ends 5 $summary "$spawnio" $summary sh -c 'exit 5'
+		# shellcheck disable=SC2016
 		ends 4 $summary sh -c 'test "$1" = -x && exit 4' sh -x
 	}
 done
@@ -79,7 +80,7 @@ grep 'no calls' "$scratch/err" >/dev/null || bad 'SIGTERM: no summary'
 (
 	trap '' HUP
 	# shellcheck disable=SC2016
-	run --summary sh -c 'kill -HUP $$; exit 6'
+	exec "$spawnio" --summary sh -c 'kill -HUP $$; exit 6' 2>/dev/null
 )
 status=$?
 [ "$status" = 6 ] || bad "nohup: status $status"

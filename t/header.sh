@@ -36,6 +36,8 @@ each_header() {
 		for header in $headers; do
 			echo "#include <$header>" >"$alone"
 			echo "#include <$header>" >>"$alone"
+			# Macros alone are no translation unit.
+			echo 'extern int nothing;' >>"$alone"
 			takes "$compiler" "$language" "$standard" || {
 				cat "$scratch/log"
 				bad "$compiler: <$header> as $standard"
