@@ -78,6 +78,13 @@ TCase *add_case(Suite *suite, const char *name);
 /* Say that tests are not added, and why. */
 void left_out(const char *message);
 
+/* Leave out the search for leaks that AddressSanitizer makes when this process
+ * exits: it makes a thread of its own and traces all others. */
+void seek_no_leaks(void);
+
+/* Set RLIMIT_NPROC to 0. */
+void allow_no_children(void);
+
 /* Run the suite: what main() returns. */
 int run(Suite *suite);
 
