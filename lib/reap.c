@@ -120,16 +120,17 @@ spio_reap(struct kid *kid, int *status)
 	return err;
 }
 
+/* A filter may know clone3(2) and not this call: then there is the number,
+ * which is the child's until it is reaped.  Not after ESRCH: it has been. */
 void
 spio_reap_kill(const struct kid *kid)
 {
 	if (kid->pid == 0)
 		return;
 #ifdef SYS_pidfd_send_signal
-	if (kid->pidfd >= 0) {
-		syscall(SYS_pidfd_send_signal, kid->pidfd, SIGKILL, NULL, 0);
+	if (kid->pidfd >= 0 && (syscall(SYS_pidfd_send_signal, kid->pidfd,
+	    SIGKILL, NULL, 0) == 0 || (errno != ENOSYS && errno != EPERM)))
 		return;
-	}
 #endif
 	kill(kid->pid, SIGKILL);
 }
