@@ -30,7 +30,7 @@ static const char *const words[] = {
 	    "caller (AT_SECURE)",
 	[IDS_DIFFER] = "the real, effective and saved ids differ",
 	[ROOT] = "the effective user is root",
-	[CAPABLE] = "the process holds capabilities",
+	[CAPABLE] = "the process holds capabilities, or cannot be told",
 	[TRACED] = "the process is traced",
 	[NO_PROC] = "/proc/self/status does not say whether it is traced",
 	[ONE_CPU] = "the process may use one CPU only",
@@ -64,7 +64,8 @@ static _Atomic unsigned refusals;
 
 #ifdef SPIO_NATIVE
 
-/* Any capability is a privilege that the process could lose. */
+/* Any capability is a privilege that the process could lose; one who cannot be
+ * told whether it has any may have some. */
 static int
 capable(void)
 {
@@ -72,8 +73,8 @@ capable(void)
 	struct { uint32_t effective, permitted, inheritable; } set[2];
 
 	memset(set, 0, sizeof(set));
-	return syscall(SYS_capget, &head, set) == 0 &&
-	    (set[0].permitted != 0 || set[1].permitted != 0);
+	return syscall(SYS_capget, &head, set) != 0 ||
+	    set[0].permitted != 0 || set[1].permitted != 0;
 }
 
 /* Could this process lose privilege that a child in flight would still have,
