@@ -81,6 +81,8 @@ for made in Makefile libtool lib; do
 	cp -Rp "$top_builddir/$made" "$scratch" || hard "no $made"
 done
 cd "$scratch" || hard 'no scratch folder'
+# They name the sources as seen from the other folder; make writes new ones.
+find . -name '*.Plo' -exec rm -f {} +
 
 # Each group as far as the compiler knows its flags.
 echo 'int x;' >x.c
