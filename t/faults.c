@@ -22,11 +22,11 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* What fails, and with what: one errno for each way in which the library or libc
- * takes it, and a second where it is handed on.  close(2) and munmap(2) are not here: a failure of
- * theirs leaves something behind by itself.  Nor what cannot fail as it is
- * called: rt_sigaction(2), rt_sigprocmask(2).  A sanitizer cannot do without
- * memory. */
+/* What fails, and with what: an errno for each way in which the library or the
+ * C library takes it, and another where it is handed on.  close(2) and
+ * munmap(2) are not here: a failure of theirs leaves something behind by
+ * itself.  Nor what cannot fail as it is called: rt_sigaction(2),
+ * rt_sigprocmask(2).  A sanitizer cannot do without memory. */
 static const struct sv_call calls[] = {
 #if MAY_LIMIT
 	{ SYS_brk, { ENOMEM } },
