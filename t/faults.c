@@ -22,6 +22,10 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
+/* Seconds for one attempt, which takes some ms: one that hangs names its call
+ * long before the test's own limit. */
+#define PATIENCE	10
+
 /* What fails, and with what: an errno for each way in which the library or the
  * C library takes it, and another where it is handed on.  close(2) and
  * munmap(2) are not here: a failure of theirs leaves something behind by
@@ -466,6 +470,7 @@ run_in_child(void (*body)(void *))
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
+		alarm(PATIENCE);
 		sv_watch(sv);
 		body(NULL);
 		_exit(0);
