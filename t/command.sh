@@ -10,7 +10,9 @@
 
 spawnio=$(cd "$top_builddir" && pwd)/spawnio
 [ -x "$spawnio" ] || hard "no $spawnio"
-export LC_ALL=C
+LD_PRELOAD=$shim sh -c : 2>/dev/null ||
+    skip 'the shell has another C library than the shim'
+export LC_ALL=C SHIM_INHERIT=1
 
 run() {
 	timeout 60 "$spawnio" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null

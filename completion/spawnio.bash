@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+# Completion of spawnio(1) for bash.
+
+_spawnio() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local engines='auto avfork vfork fork posix_spawn'
+	local options='--engine= --summary --trace --trace= --help --version'
+	local i
+
+	# From the program's name on, it is that program's line.
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-e | --engine)
+			((i++)) ;;
+		= | -*)
+			[ "${COMP_WORDS[i + 1]-}" != = ] || ((i += 2)) ;;
+		*)
+			if declare -F _command_offset >/dev/null; then
+				_command_offset "$i"
+			else
+				mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			fi
+			return ;;
+		esac
+	done
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [ "$prev" = --trace ]; then
+		prev=
+	fi
+	case $prev,$cur in
+	-e,* | --engine,*)
+		mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$cur") ;;
+	--trace,*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	*,-*)
+		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+		[[ ${COMPREPLY-} != *= ]] || compopt -o nospace ;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+	esac
+}
+
+complete -F _spawnio spawnio
