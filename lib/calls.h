@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-/* Whose words hold where ours and libc's differ: libc has no "r+", and knows no
- * status that somebody else has waited for. */
+/* Whose words hold where ours and libc's differ: libc has types of its own, and
+ * knows no status that somebody else has waited for. */
 enum flavour { SPIO_OWN, SPIO_LIBC };
 
 /* NULL and errno if not.  What libc might still do is traced by the shim. */

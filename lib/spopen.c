@@ -51,6 +51,16 @@ parse_type(const char *type)
 	}
 }
 
+/* The types of which every libc makes the same; with "er", say, or "r+", it is
+ * for libc to say what that is. */
+static int
+plain_type(const char *type)
+{
+	if (*type != 'r' && *type != 'w')
+		return 0;
+	return type[type[1] == 'e' ? 2 : 1] == '\0';
+}
+
 /* The parent's descriptor, then the child's; both are close-on-exec. */
 static int
 make_ends(int mode, int ends[2])
@@ -177,7 +187,7 @@ spio_open(const char *command, const char *type, enum flavour flavour)
 	struct stream *stream;
 
 	mode = command != NULL && type != NULL ? parse_type(type) : 0;
-	if (mode == 0 || (mode & BOTH && flavour == SPIO_LIBC)) {
+	if (mode == 0 || (flavour == SPIO_LIBC && !plain_type(type))) {
 		errno = EINVAL;
 		return NULL;
 	}

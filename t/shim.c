@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -234,6 +235,16 @@ many(int count)
 	}
 }
 
+/* No descriptors for a pipe, one for the trace. */
+static int
+full(const char *command)
+{
+	const struct rlimit limit = { 4, 4 };
+
+	return setrlimit(RLIMIT_NOFILE, &limit) == -1 ||
+	    popen(command, "r") != NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -242,6 +253,8 @@ main(int argc, char **argv)
 		unsetenv("LD_PRELOAD");
 	if (argc == 3 && strcmp(argv[1], "many") == 0)
 		many(atoi(argv[2]));
+	else if (argc == 3 && strcmp(argv[1], "full") == 0)
+		return full(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "system") == 0)
 		return system(argv[2]) == -1;
 	else if (argc == 3 && strcmp(argv[1], "popen") == 0)

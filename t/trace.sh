@@ -76,11 +76,7 @@ grep '"status":768,"errno":null' "$trace" >/dev/null || bad 'no status'
 
 # A call that fails goes on to libc, which fails as well.
 rm -f "$trace"
-(
-	ulimit -n 4
-	under SPAWNIO_TRACE="$trace" LD_PRELOAD="$shim" "$program" \
-	    popen 'exit 3' 2>/dev/null
-)
+under SPAWNIO_TRACE="$trace" LD_PRELOAD="$shim" "$program" full 'exit 3'
 grep '"engine":"libc".*"status":null,"errno":24' "$trace" >/dev/null ||
     bad 'no failure'
 
