@@ -48,11 +48,16 @@ next_popen(const char *command, const char *type)
 	return function != NULL ? function(command, type) : NULL;
 }
 
+/* Of the streams of popen() libc makes no difference between pclose() and
+ * fclose(). */
 static int
-next_on_file(enum function which, FILE *file)
+close_any(enum function which, FILE *file)
 {
-	int (*function)(FILE *) = next(which);
+	int (*function)(FILE *), result;
 
+	if (spio_stream_any() && spio_close(file, &result))
+		return result;
+	function = next(which);
 	return function != NULL ? function(file) : -1;
 }
 
@@ -94,22 +99,13 @@ popen(const char *command, const char *type)
 SHIM int
 pclose(FILE *file)
 {
-	int result;
-
-	if (spio_stream_any() && spio_close(file, &result))
-		return result;
-	return next_on_file(PCLOSE, file);
+	return close_any(PCLOSE, file);
 }
 
-/* Of the streams of popen() libc makes no difference between the two. */
 SHIM int
 fclose(FILE *file)
 {
-	int result;
-
-	if (spio_stream_any() && spio_close(file, &result))
-		return result;
-	return next_on_file(FCLOSE, file);
+	return close_any(FCLOSE, file);
 }
 
 SHIM int
