@@ -43,11 +43,13 @@
 #endif
 
 /* AddressSanitizer fails by itself when a thread's stack is unwound by its
- * cancellation, and its search for leaks at exit needs clone(2) and the rights
- * to trace; ThreadSanitizer keeps signals back from a thread that waits; both
+ * cancellation, its search for leaks at exit needs clone(2) and the rights to
+ * trace, and a forked child inherits its allocator's locks as another thread
+ * had them; ThreadSanitizer keeps signals back from a thread that waits; both
  * need memory where a test leaves none. */
 #define MAY_CANCEL	(!ADDRESS_SANITIZER)
 #define MAY_MIX_IDS	(!ADDRESS_SANITIZER)
+#define MAY_ALLOCATE_AFTER_FORK	(!ADDRESS_SANITIZER)
 #define MAY_STORM	(!THREAD_SANITIZER)
 #define MAY_LIMIT	(!ADDRESS_SANITIZER && !THREAD_SANITIZER)
 
