@@ -494,14 +494,6 @@ is_last_errno(long nr, int which)
 	return which == SV_ERRNOS - 1 || calls[i].err[which + 1] == 0;
 }
 
-/* Is it worth trying what happens if it always fails?  Not where the call was
- * the last way, and some errors go away by themselves. */
-static bool
-may_last(int err)
-{
-	return !report->failed && err != EINTR && err != ETXTBSY;
-}
-
 static void
 fail_with_each_errno(void)
 {
@@ -512,8 +504,8 @@ fail_with_each_errno(void)
 		atomic_store(&sv->extent, SV_ONCE);
 		atomic_store(&sv->nr, -1);
 		run_in_child(try_in_child);
-		if (atomic_load(&sv->nr) != -1 &&
-		    may_last(atomic_load(&sv->err))) {
+		/* What if it always fails?  Not where it was the last way. */
+		if (atomic_load(&sv->nr) != -1 && !report->failed) {
 			atomic_store(&sv->extent, SV_SAME);
 			run_in_child(try_in_child);
 		}

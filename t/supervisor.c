@@ -107,10 +107,29 @@ half_of(int tid)
 }
 
 /* The errno that the call is to fail with, or 0. */
+/* An error that passes by itself does not come twice: callers try again until
+ * it is gone. */
+static int
+is_repeated(long nr)
+{
+	int err = atomic_load(&shared->err);
+
+	if (err == EINTR || err == ETXTBSY)
+		return 0;
+	switch (atomic_load(&shared->extent)) {
+	case SV_ONCE:
+		return 0;
+	case SV_SAME:
+		return atomic_load(&shared->nr) == nr;
+	default:
+		return 1;
+	}
+}
+
 static int
 fault(const struct seccomp_data *data, enum sv_half half)
 {
-	int extent = atomic_load(&shared->extent), seen;
+	int seen;
 	long nr = data->nr;
 	size_t i;
 
@@ -130,8 +149,7 @@ fault(const struct seccomp_data *data, enum sv_half half)
 		atomic_store(&shared->nr, nr);
 		atomic_store(&shared->err,
 		    calls[i].err[atomic_load(&shared->which)]);
-	} else if (extent == SV_ONCE ||
-	    (extent == SV_SAME && atomic_load(&shared->nr) != nr))
+	} else if (!is_repeated(nr))
 		return 0;
 	return atomic_load(&shared->err);
 }
