@@ -141,6 +141,10 @@ void in_other_root(const char *text, mode_t mode, void (*body)(void *),
  * refuses is known by then. */
 const char *engine_in_use(void);
 
+/* The same for main(), which is to launch nothing itself: what was decided for
+ * it would be decided for all tests.  "" if no child could be made. */
+const char *engine_of_tests(void);
+
 /* What a sandbox or an emulator may not have. */
 bool clone3_is_there(void);
 /* qemu-user or the like: fork(2) stands in for vfork(2), ptrace(2) and much of

@@ -1149,6 +1149,8 @@ add_errors(TCase *tcase)
 	/* The limit is not root's. */
 	if (geteuid() != 0)
 		tcase_add_test(tcase, no_processes);
+	else
+		left_out("root: no_processes");
 	if (may_refuse())
 		tcase_add_loop_test(tcase, clone_fails, 0, COUNT(refusals));
 	else
