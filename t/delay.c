@@ -12,9 +12,12 @@
 
 #include "supervisor.h"
 
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
 #define THREADS		8
 #define POOL		16	/* launches that can be in flight at once */
 #define MORE		4	/* over that */
+#define PATIENCE	10	/* seconds for what takes some ms */
 
 static struct supervisor *sv;
 
@@ -276,6 +279,74 @@ START_TEST(other_launches_go_on)
 
 	sv_go(sv);
 	expect_and_close(stream_of(&c), "held\n");
+}
+END_TEST
+
+/* What takes the launch lock, or might. */
+static void *
+close_finished(void *stream)
+{
+	return spclose(stream) == 5 << 8 ? NULL : stream;
+}
+
+static void *
+open_another(void *stream)
+{
+	FILE *another = spopen("exit 6", "r");
+
+	if (another == NULL || spclose(another) != 6 << 8)
+		return another;
+	return close_finished(stream);
+}
+
+static void *
+open_a_file(void *stream)
+{
+	FILE *file = fopen("/dev/null", "we");
+
+	if (file == NULL || fclose(file) != 0)
+		return stream;
+	return close_finished(stream);
+}
+
+static void *(*const lockers[])(void *) = {
+	close_finished, open_a_file, open_another,
+};
+
+/* False if the thread is still at it after PATIENCE seconds. */
+static bool
+is_over(pthread_t thread, void **result)
+{
+	int i;
+
+	for (i = 0; i < PATIENCE * 1000; i++) {
+		if (pthread_tryjoin_np(thread, result) == 0)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* The caller of a vfork is suspended until the exec and cannot let go of the
+ * lock: its child does, as soon as it has closed the streams. */
+START_TEST(lock_is_let_go_before_exec)
+{
+	FILE *finished = open_past_exec("exit 5", "w");
+	pthread_t thread;
+	struct caller c;
+	void *result;
+	bool over;
+
+	start_held(&c, "echo held", "r");
+	ck_assert_int_eq(pthread_create(&thread, NULL, lockers[_i], finished),
+	    0);
+	over = is_over(thread, &result);
+	sv_go(sv);
+	if (!over)
+		pthread_join(thread, &result);
+	expect_and_close(stream_of(&c), "held\n");
+	ck_assert_msg(over, "it waited for the exec");
+	ck_assert_ptr_null(result);
 }
 END_TEST
 
@@ -664,6 +735,25 @@ add_threads(TCase *tcase)
 }
 
 static void
+add_lock(TCase *tcase)
+{
+	int n = COUNT(lockers);
+
+	tcase_add_checked_fixture(tcase, start, NULL);
+	if (queues()) {
+		left_out("this posix_spawn() waits for another thread's exec: "
+		    "lock_is_let_go_before_exec");
+		return;
+	}
+	/* See other_launches_go_on. */
+	if (engine_is("posix_spawn")) {
+		left_out("posix_spawn: lock_is_let_go_before_exec for spopen");
+		n--;
+	}
+	tcase_add_loop_test(tcase, lock_is_let_go_before_exec, 0, n);
+}
+
+static void
 add_held(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, start, NULL);
@@ -693,5 +783,6 @@ main(void)
 	engine = engine_of_tests();
 	early = engine_is("avfork") || engine_is("fork");
 	add_held(add_case(suite, "held"));
+	add_lock(add_case(suite, "lock"));
 	return run(suite);
 }
