@@ -683,6 +683,73 @@ START_TEST(forked_child_launches_meanwhile)
 }
 END_TEST
 
+static const char *const own[] = { "echo 1", "echo 2", "echo 3" };
+static const char *const own_text[] = { "1\n", "2\n", "3\n" };
+
+static void
+by_spclose(FILE *inherited)
+{
+	assert_error(spclose(inherited), -1, ECHILD);
+}
+
+/* The next stream, which gets the number, is what takes it out of the table. */
+static void
+by_fclose(FILE *inherited)
+{
+	ck_assert_int_eq(fclose(inherited), 0);
+}
+
+static void (*const closers[])(FILE *) = { by_spclose, by_fclose };
+
+struct heir {
+	FILE *inherited;
+	void (*close)(FILE *);
+};
+
+/* The first own command has not exec'ed when the inherited stream goes; the
+ * others would be put where it is, had its place been freed. */
+static void
+launch_own(void *arg)
+{
+	struct heir *heir = arg;
+	struct caller c[COUNT(own)];
+
+	sv_hold(sv, COUNT(own));
+	for (size_t i = 0; i < COUNT(own); i++) {
+		call_in_thread(&c[i], own[i], "r");
+		sv_wait(sv, (int)i + 1);
+		if (i > 0)
+			continue;
+		heir->close(heir->inherited);
+		if (!engine_is("fork"))
+			assert_error(spawnio_quiesce(0), -1, ETIMEDOUT);
+	}
+	sv_go(sv);
+	for (size_t i = 0; i < COUNT(own); i++)
+		expect_and_close(stream_of(&c[i]), own_text[i]);
+}
+
+/* Both processes are new, so that each makes its first launch. */
+static void
+bequeath(void *arg)
+{
+	struct heir heir = { .close = *(void (*const *)(FILE *))arg };
+
+	sv_watch(sv);
+	heir.inherited = open_past_exec("read x; exit 5", "w");
+	in_child(launch_own, &heir);
+	assert_exit(close_command(heir.inherited), 5);
+}
+
+/* A forked child goes on counting launches.  If it began anew, its first launch
+ * would be the namesake of its parent's first, and the end of that stream would
+ * free the block in which its own command still is. */
+START_TEST(inherited_stream_frees_no_block)
+{
+	in_child(bequeath, (void *)&closers[_i]);
+}
+END_TEST
+
 /* ssystem() can be cancelled in its wait; before, the request is pending. */
 START_TEST(system_cancelled_before_exec)
 {
@@ -735,6 +802,18 @@ add_threads(TCase *tcase)
 }
 
 static void
+add_pool(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, start, NULL);
+	if (queues())
+		left_out("this posix_spawn() waits for another thread's exec: "
+		    "inherited_stream_frees_no_block");
+	else
+		tcase_add_loop_test(tcase, inherited_stream_frees_no_block, 0,
+		    COUNT(closers));
+}
+
+static void
 add_lock(TCase *tcase)
 {
 	int n = COUNT(lockers);
@@ -783,6 +862,7 @@ main(void)
 	engine = engine_of_tests();
 	early = engine_is("avfork") || engine_is("fork");
 	add_held(add_case(suite, "held"));
+	add_pool(add_case(suite, "pool"));
 	add_lock(add_case(suite, "lock"));
 	return run(suite);
 }
