@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <stdatomic.h>
 
@@ -31,6 +32,15 @@ start(void)
 	sv = sv_start(NULL, 0);
 	ck_assert_ptr_nonnull(sv);
 	ck_assert_str_eq(engine_in_use(), engine);
+}
+
+static const struct sv_call no_clone3[] = { { SYS_clone3, { ENOSYS } } };
+
+static void
+start_to_refuse(void)
+{
+	sv = sv_start(no_clone3, COUNT(no_clone3));
+	ck_assert_ptr_nonnull(sv);
 }
 
 static bool
@@ -97,12 +107,19 @@ call(void *arg)
 }
 
 static void
-call_in_thread(struct caller *c, const char *command, const char *type)
+start_caller(struct caller *c, const char *command, const char *type,
+    void *(*body)(void *))
 {
 	memset(c, 0, sizeof(*c));
 	c->command = command;
 	c->type = type;
-	ck_assert_int_eq(pthread_create(&c->thread, NULL, call, c), 0);
+	ck_assert_int_eq(pthread_create(&c->thread, NULL, body, c), 0);
+}
+
+static void
+call_in_thread(struct caller *c, const char *command, const char *type)
+{
+	start_caller(c, command, type, call);
 }
 
 static FILE *
@@ -750,6 +767,83 @@ START_TEST(inherited_stream_frees_no_block)
 }
 END_TEST
 
+static atomic_bool armed;
+
+/* The making of a thread may be a clone3, too. */
+static void *
+call_when_armed(void *arg)
+{
+	while (!atomic_load(&armed))
+		usleep(100);
+	return call(arg);
+}
+
+/* Streams and systems in turns; each writes its number, and ends with it. */
+static void
+start_numbered(struct caller *c, int number, int out)
+{
+	static char command[THREADS][64];
+
+	snprintf(command[number], sizeof(command[number]),
+	    "printf %d >/proc/self/fd/%d; exit %d", number, out, number);
+	start_caller(c, command[number], number % 2 == 0 ? "r" : NULL,
+	    call_when_armed);
+}
+
+static void
+end_numbered(struct caller *c, int number)
+{
+	if (c->type != NULL)
+		assert_exit(close_command(stream_of(c)), number);
+	else {
+		ck_assert_int_eq(pthread_join(c->thread, NULL), 0);
+		assert_exit(c->r, number);
+	}
+}
+
+static void
+check_once_each(struct channel from)
+{
+	char text[4 * THREADS];
+	int times[THREADS] = { 0 };
+	ssize_t i, n;
+
+	close(from.theirs);
+	n = read(from.ours, text, sizeof(text));
+	close(from.ours);
+	for (i = 0; i < n; i++)
+		times[text[i] - '0']++;
+	for (i = 0; i < THREADS; i++)
+		ck_assert_msg(times[i] == 1, "command %zd ran %d times", i,
+		    times[i]);
+}
+
+/* One thread finds that there is no clone3() while children that others have
+ * made by it wait for their exec.  It is for that thread to go another way:
+ * none of the others may try again, and have its command run twice. */
+START_TEST(refused_clone3_is_one_threads)
+{
+	struct channel from = from_commands();
+	struct caller c[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		start_numbered(&c[i], i, from.theirs);
+	sv_hold(sv, THREADS);
+	sv_arm(sv, SV_PARENT, _i);
+	atomic_store(&armed, true);
+	sv_wait(sv, THREADS);
+	sv_disarm(sv);
+	sv_go(sv);
+	for (i = 0; i < THREADS; i++)
+		end_numbered(&c[i], i);
+	check_once_each(from);
+	if (!engine_is("posix_spawn") && clone3_is_there())
+		ck_assert_int_eq(atomic_load(&sv->failed), 1);
+	assert_exit(run_command("exit 4"), 4);
+}
+END_TEST
+
 /* ssystem() can be cancelled in its wait; before, the request is pending. */
 START_TEST(system_cancelled_before_exec)
 {
@@ -814,6 +908,18 @@ add_pool(TCase *tcase)
 }
 
 static void
+add_refused(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, start_to_refuse, NULL);
+	if (queues())
+		left_out("this posix_spawn() waits for another thread's exec: "
+		    "refused_clone3_is_one_threads");
+	else
+		tcase_add_loop_test(tcase, refused_clone3_is_one_threads, 1,
+		    THREADS + 1);
+}
+
+static void
 add_lock(TCase *tcase)
 {
 	int n = COUNT(lockers);
@@ -863,6 +969,7 @@ main(void)
 	early = engine_is("avfork") || engine_is("fork");
 	add_held(add_case(suite, "held"));
 	add_pool(add_case(suite, "pool"));
+	add_refused(add_case(suite, "refused"));
 	add_lock(add_case(suite, "lock"));
 	return run(suite);
 }
