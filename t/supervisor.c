@@ -35,7 +35,8 @@
 #define MAX_HELD	256
 #define MAX_PLACES	64
 
-/* An exec that waits; due is in ms, or -1 until told. */
+/* An exec that waits, the first that came before the others; due is in ms, or
+ * -1 until told. */
 struct waiting {
 	__u64 id;
 	long long due;
@@ -205,6 +206,15 @@ take(const struct seccomp_notif *n)
 	}
 }
 
+static int
+must_wait(const struct waiting *w)
+{
+	if (w->due >= 0)
+		return now() < w->due;
+	return atomic_load(&shared->hold) != 0 &&
+	    atomic_load(&shared->let) == 0;
+}
+
 static void
 let_go(void)
 {
@@ -213,16 +223,19 @@ let_go(void)
 	while (i < nwaiting) {
 		struct waiting w = waiting[i];
 
-		if (w.due < 0 ? atomic_load(&shared->hold) != 0 :
-		    now() < w.due) {
+		if (must_wait(&w)) {
 			i++;
 			continue;
 		}
-		waiting[i] = waiting[--nwaiting];
+		memmove(&waiting[i], &waiting[i + 1],
+		    (--nwaiting - i) * sizeof(w));
 		atomic_fetch_add(&shared->passed, 1);
 		answer(w.id, __NR_execve, 0);
-		if (w.due < 0)
-			atomic_fetch_sub(&shared->held, 1);
+		if (w.due >= 0)
+			continue;
+		atomic_fetch_sub(&shared->held, 1);
+		if (atomic_load(&shared->let) != 0)
+			atomic_fetch_sub(&shared->let, 1);
 	}
 }
 
@@ -479,6 +492,14 @@ void
 sv_wait(struct supervisor *sv, int n)
 {
 	while (atomic_load(&sv->held) < n)
+		pause_briefly();
+}
+
+void
+sv_go_one(struct supervisor *sv)
+{
+	atomic_store(&sv->let, 1);
+	while (atomic_load(&sv->let) != 0)
 		pause_briefly();
 }
 

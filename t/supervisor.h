@@ -38,6 +38,7 @@ struct supervisor {
 	atomic_int pid;
 	atomic_int hold;	/* at most so many at once wait for sv_go() */
 	atomic_int delay;	/* the others for so many milliseconds */
+	atomic_int let;		/* so many of those that wait may go */
 
 	/* The fault: nth call of that half fails with its which-th errno. */
 	atomic_int half;
@@ -70,6 +71,9 @@ void	 sv_hold(struct supervisor *sv, int most);
 
 /* Wait until n execs are held. */
 void	 sv_wait(struct supervisor *sv, int n);
+
+/* Let the one go that has been held longest. */
+void	 sv_go_one(struct supervisor *sv);
 
 /* Let the held ones go, and hold no more. */
 void	 sv_go(struct supervisor *sv);
