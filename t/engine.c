@@ -16,6 +16,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdint.h>
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 #define NOBODY		65534
@@ -475,6 +476,48 @@ START_TEST(decided_anew_in_a_child)
 }
 END_TEST
 
+/* The system calls, unlike libc's functions, are about one thread. */
+static void *
+launch_as_nobody(void *expected)
+{
+	if (syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) != 0 ||
+	    syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) != 0)
+		return NULL;
+	check_launches(expected, "");
+	return expected;
+}
+
+static void
+have_nobody_launch(const char *expected)
+{
+	pthread_t thread;
+	void *done;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, launch_as_nobody,
+	    (void *)(uintptr_t)expected), 0);
+	ck_assert_int_eq(pthread_join(thread, &done), 0);
+	ck_assert_ptr_eq(done, expected);
+}
+
+/* Whoever comes first decides for the process, but not that root's children
+ * run in memory that others may write. */
+START_TEST(root_after_a_thread_with_other_ids)
+{
+	leave_to_gate();
+	have_nobody_launch(cpus() > 1 ? "avfork" : "vfork");
+	check_launches("vfork", cpus() > 1 ? "root" : "");
+	have_nobody_launch(cpus() > 1 ? "avfork" : "vfork");
+}
+END_TEST
+
+START_TEST(thread_with_other_ids_after_root)
+{
+	leave_to_gate();
+	check_launches("vfork", "root");
+	have_nobody_launch("vfork");
+}
+END_TEST
+
 /* --- what the kernel refuses --- */
 
 #define SHARED	0x00000100	/* CLONE_VM */
@@ -732,6 +775,20 @@ add_native_gate(TCase *tcase)
 }
 
 static void
+add_mixed_ids(TCase *tcase)
+{
+	if (!MAY_MIX_IDS) {
+		left_out("AddressSanitizer: ids_differ, "
+		    "root_after_a_thread_with_other_ids, "
+		    "thread_with_other_ids_after_root");
+		return;
+	}
+	tcase_add_loop_test(tcase, ids_differ, 0, COUNT(mixed));
+	tcase_add_test(tcase, root_after_a_thread_with_other_ids);
+	tcase_add_test(tcase, thread_with_other_ids_after_root);
+}
+
+static void
 add_gate(TCase *tcase)
 {
 	bool is_root = geteuid() == 0, other_root = may_change_root();
@@ -740,14 +797,12 @@ add_gate(TCase *tcase)
 	tcase_add_test(tcase, one_cpu);
 	if (is_root) {
 		tcase_add_test(tcase, root);
-		if (MAY_MIX_IDS)
-			tcase_add_loop_test(tcase, ids_differ, 0,
-			    COUNT(mixed));
-		else
-			left_out("AddressSanitizer: ids_differ");
+		add_mixed_ids(tcase);
 		tcase_add_test(tcase, decided_once);
 	} else
-		left_out("not root: root, ids_differ, decided_once");
+		left_out("not root: root, ids_differ, decided_once, "
+		    "root_after_a_thread_with_other_ids, "
+		    "thread_with_other_ids_after_root");
 	if (is_root || other_root) {
 		tcase_add_test(tcase, capabilities_held);
 		tcase_add_test(tcase, capabilities_cleared);
