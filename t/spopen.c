@@ -404,6 +404,21 @@ START_TEST(earlier_stream_not_inherited)
 }
 END_TEST
 
+static const int no_statx[] = { ENOSYS, EPERM };
+
+/* The child cannot ask what its descriptors are, and closes them unseen. */
+START_TEST(earlier_stream_not_inherited_without_statx)
+{
+	FILE *first = open_command("w", "! read x"), *second;
+
+	refuse(SYS_statx, 0, no_statx[_i]);
+	second = open_command("r+", "! read x");
+	ck_assert_str_eq(output("%s", list_open(100)), "0 1 2 ");
+	assert_exit(close_command(first), 0);
+	assert_exit(close_command(second), 0);
+}
+END_TEST
+
 /* More streams than one, and others' descriptors between them. */
 START_TEST(only_streams_are_closed)
 {
@@ -1211,6 +1226,13 @@ suite(void)
 	tcase_add_test(tcase, write_end_not_inherited);
 	tcase_add_loop_test(tcase, earlier_stream_not_inherited, 0,
 	    COUNT(every_type));
+	if (may_refuse())
+		tcase_add_loop_test(tcase,
+		    earlier_stream_not_inherited_without_statx, 0,
+		    COUNT(no_statx));
+	else
+		left_out("no seccomp: "
+		    "earlier_stream_not_inherited_without_statx");
 	tcase_add_test(tcase, only_streams_are_closed);
 	tcase_add_test(tcase, many_streams_close_in_any_order);
 	tcase_add_test(tcase, number_of_a_closed_stream_is_inherited);
