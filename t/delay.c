@@ -43,6 +43,19 @@ start_to_refuse(void)
 	ck_assert_ptr_nonnull(sv);
 }
 
+#define FUTEX_ERRNOS	3
+
+static const struct sv_call no_futex[] = {
+	{ SYS_futex, { EINTR, EAGAIN, ENOSYS } },
+};
+
+static void
+start_without_futex(void)
+{
+	sv = sv_start(no_futex, COUNT(no_futex));
+	ck_assert_ptr_nonnull(sv);
+}
+
 static bool
 engine_is(const char *name)
 {
@@ -610,6 +623,78 @@ START_TEST(quiesce_is_not_starved)
 }
 END_TEST
 
+static void
+arm_all(int which)
+{
+	atomic_store(&sv->which, which);
+	atomic_store(&sv->extent, SV_ALL);
+	sv_arm(sv, SV_PARENT, 1);
+}
+
+/* It looks again, and does not take the end of a wait for that of a launch. */
+START_TEST(quiesce_without_futex)
+{
+	struct quiescer q = { .r = -1 };
+	struct caller c;
+
+	start_held(&c, "exit 0", "r");
+	ck_assert_int_eq(pthread_create(&q.thread, NULL, quiesce, &q), 0);
+	while (!atomic_load(&q.begun))
+		usleep(100);
+	arm_all(_i);
+	if (!engine_is("fork")) {
+		assert_error(spawnio_quiesce(20), -1, ETIMEDOUT);
+		ck_assert_int_gt(atomic_load(&sv->failed), 0);
+		ck_assert_int_eq(atomic_load(&q.over), 0);
+	}
+	sv_go(sv);
+	while (!atomic_load(&q.over))
+		usleep(100);
+	sv_disarm(sv);
+	ck_assert_int_eq(pthread_join(q.thread, NULL), 0);
+	ck_assert_int_eq(q.r, 0);
+	assert_exit(close_command(stream_of(&c)), 0);
+}
+END_TEST
+
+static atomic_bool begin;
+static atomic_int ended;
+
+static void *
+launch_five_times(void *system)
+{
+	bool right = true;
+
+	while (!atomic_load(&begin))
+		usleep(100);
+	for (int i = 0; i < 5; i++)
+		right = right && launch_once(system != NULL);
+	atomic_fetch_add(&ended, 1);
+	return right ? NULL : &begin;
+}
+
+/* Those who wait for the lock look again. */
+START_TEST(launches_without_futex)
+{
+	pthread_t thread[THREADS];
+	void *wrong;
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL,
+		    launch_five_times, i % 2 ? thread : NULL), 0);
+	arm_all(_i);
+	atomic_store(&begin, true);
+	while (atomic_load(&ended) < THREADS)
+		usleep(100);
+	sv_disarm(sv);
+	for (i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(pthread_join(thread[i], &wrong), 0);
+		ck_assert_ptr_null(wrong);
+	}
+}
+END_TEST
+
 /* The ways to end a process while a launch of it is held. */
 enum way { BY_EXIT, BY__EXIT, BY_KILL, BY_EXEC, WAYS };
 
@@ -1010,6 +1095,14 @@ add_quiesce(TCase *tcase)
 }
 
 static void
+add_futex(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, start_without_futex, NULL);
+	tcase_add_loop_test(tcase, quiesce_without_futex, 0, FUTEX_ERRNOS);
+	tcase_add_loop_test(tcase, launches_without_futex, 0, FUTEX_ERRNOS);
+}
+
+static void
 add_lock(TCase *tcase)
 {
 	int n = COUNT(lockers);
@@ -1058,6 +1151,7 @@ main(void)
 	add_pool(add_case(suite, "pool"));
 	add_refused(add_case(suite, "refused"));
 	add_quiesce(add_case(suite, "quiesce"));
+	add_futex(add_case(suite, "futex"));
 	add_lock(add_case(suite, "lock"));
 	return run(suite);
 }

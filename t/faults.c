@@ -17,20 +17,26 @@
 #endif
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "supervisor.h"
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+/* A sanitizer has a close() of its own. */
+#define MAY_REPLACE_CLOSE	MAY_LIMIT
 
 /* Seconds for one attempt, which takes some ms: one that hangs names its call
  * long before the test's own limit. */
 #define PATIENCE	10
 
 /* What fails, and with what: an errno for each way in which the library or the
- * C library takes it, and another where it is handed on.  close(2) and
- * munmap(2) are not here: a failure of theirs leaves something behind by
- * itself.  Nor what cannot fail as it is called: rt_sigaction(2),
- * rt_sigprocmask(2).  A sanitizer cannot do without memory. */
+ * C library takes it, and another where it is handed on.  Not here is close(2),
+ * as a supervisor cannot make it fail when it has closed: see below.  Nor
+ * munmap(2), whose failure leaves something behind by itself and is not asked
+ * about; nor what cannot fail as it is called: rt_sigaction(2),
+ * rt_sigprocmask(2).  futex(2), which one thread alone has no need of, is in
+ * t/delay.c.  A sanitizer cannot do without memory. */
 static const struct sv_call calls[] = {
 #if MAY_LIMIT
 	{ SYS_brk, { ENOMEM } },
@@ -460,7 +466,7 @@ try_in_child(void *arg)
 }
 
 static void
-run_in_child(void (*body)(void *))
+run_in_child(void (*body)(void *), const void *arg)
 {
 	pid_t pid;
 	int status;
@@ -472,7 +478,7 @@ run_in_child(void (*body)(void *))
 	if (pid == 0) {
 		alarm(PATIENCE);
 		sv_watch(sv);
-		body(NULL);
+		body((void *)(uintptr_t)arg);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -503,11 +509,11 @@ fail_with_each_errno(void)
 		atomic_store(&sv->which, which);
 		atomic_store(&sv->extent, SV_ONCE);
 		atomic_store(&sv->nr, -1);
-		run_in_child(try_in_child);
+		run_in_child(try_in_child, NULL);
 		/* What if it always fails?  Not where it was the last way. */
 		if (atomic_load(&sv->nr) != -1 && !report->failed) {
 			atomic_store(&sv->extent, SV_SAME);
-			run_in_child(try_in_child);
+			run_in_child(try_in_child, NULL);
 		}
 	} while (atomic_load(&sv->nr) != -1 &&
 	    !is_last_errno(atomic_load(&sv->nr), which++));
@@ -592,7 +598,7 @@ START_TEST(asking)
 		for (which = 0; ; which++) {
 			atomic_store(&sv->which, which);
 			atomic_store(&sv->extent, SV_SAME);
-			run_in_child(ask);
+			run_in_child(ask, NULL);
 			if (atomic_load(&sv->nr) == -1 ||
 			    is_last_errno(atomic_load(&sv->nr), which))
 				break;
@@ -646,7 +652,7 @@ START_TEST(no_descriptors)
 {
 	how = &ways[_i];
 	for (nth = 1; nth < 8; nth++)
-		run_in_child(try_with_descriptors_left);
+		run_in_child(try_with_descriptors_left, NULL);
 }
 END_TEST
 
@@ -677,7 +683,7 @@ try_without_processes(void *arg)
 START_TEST(no_processes)
 {
 	how = &ways[_i];
-	run_in_child(try_without_processes);
+	run_in_child(try_without_processes, NULL);
 }
 END_TEST
 
@@ -732,9 +738,56 @@ START_TEST(no_memory)
 {
 	how = &ways[_i];
 	for (nth = 0; nth <= (int)COUNT(sizes); nth++)
-		run_in_child(try_without_memory);
+		run_in_child(try_without_memory, NULL);
 }
 END_TEST
+
+#if MAY_REPLACE_CLOSE
+
+static int close_error;
+static bool closed_again;
+
+/* Before libc's, to the library as well.  On Linux the descriptor is gone even
+ * if there is an error to report, so nobody may close it again. */
+__attribute__((__visibility__("default"))) int
+close(int fd)
+{
+	long r = syscall(SYS_close, fd);
+
+	if (close_error != 0) {
+		closed_again = closed_again || r == -1;
+		errno = close_error;
+		return -1;
+	}
+	return (int)r;
+}
+
+static void
+try_closing_with_errors(void *arg)
+{
+	prepare();
+	part = PARTS;
+	atomic_store(&sv->failed, 0);
+	close_error = *(const int *)arg;
+	if (!try_once())
+		wrong("it takes errno %d for a failure", close_error);
+	close_error = 0;
+	if (closed_again)
+		wrong("a descriptor is closed again");
+	finish();
+}
+
+static const int close_errors[] = { EINTR, EIO };
+
+START_TEST(closed_with_an_error)
+{
+	how = &ways[_i];
+	for (size_t i = 0; i < COUNT(close_errors); i++)
+		run_in_child(try_closing_with_errors, &close_errors[i]);
+}
+END_TEST
+
+#endif
 
 static void *
 sleep_long(void *arg)
@@ -801,6 +854,11 @@ main(void)
 	else
 		left_out("AddressSanitizer: "
 		    "cancelled_without_pidfd_send_signal");
+#endif
+#if MAY_REPLACE_CLOSE
+	tcase_add_loop_test(each, closed_with_an_error, 0, COUNT(ways));
+#else
+	left_out("sanitizer: closed_with_an_error");
 #endif
 	if (MAY_LIMIT)
 		tcase_add_loop_test(memory, no_memory, 0, COUNT(ways));
