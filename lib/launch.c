@@ -108,6 +108,9 @@ run_masked(struct launch *launch, enum spawnio_engine engine)
 		launch->mask = &mask;
 	launch->plan.set_mask = 1;
 	memcpy(&launch->plan.mask, launch->mask, sizeof(launch->plan.mask));
+	/* Here, as avfork may have read the list before it stepped down. */
+	if (launch->plan.lock != NULL)
+		spio_lock_lend(launch->plan.lock, launch->plan.token);
 	err = run_masked_engine(launch, engine);
 	launch->mask = given;
 	restore_signals(&mask);
@@ -161,7 +164,6 @@ run_with_stream(struct launch *launch)
 	launch->plan.lock = &state->launch;
 	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
-	spio_lock_lend(&state->launch, token);
 	err = run_counted(launch);
 	spio_lock_drop(&state->launch, token);
 	spio_stream_free(stale);
