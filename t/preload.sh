@@ -76,6 +76,68 @@ for preload in "$other:$shim" "$shim:$other"; do
 done
 [ -s "$scratch/seen" ] || bad 'behind the shim, none of its failures came'
 
+# A plug-in has the functions of the shim too, unless it is bound to the C
+# library, whose pclose() knows no stream of the shim.
+cat >"$scratch/plug-in.c" <<'END'
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+FILE *
+plug_in_popen(const char *command, const char *type)
+{
+	return popen(command, type);
+}
+int
+plug_in_pclose(FILE *file)
+{
+	return pclose(file);
+}
+int
+plug_in_fclose(FILE *file)
+{
+	return fclose(file);
+}
+int
+plug_in_system(const char *command)
+{
+	return system(command);
+}
+END
+# shellcheck disable=SC2086 # lists of flags
+$CC $CPPFLAGS $CFLAGS $LDFLAGS -shared -fPIC -o "$scratch/plug-in.so" \
+    "$scratch/plug-in.c" || hard 'no plug-in'
+cat >"$scratch/plug-in" <<'END'
+its system: 256
+its pclose of its own: 512
+its fclose of its own: 768
+our pclose of its: 1024
+our fclose of its: 1280
+all but ours: children: none
+its pclose of ours: 1792
+its fclose of ours: 2048
+our pclose of ours: 2304
+dlclose: 0
+what it left: 1536
+all: children: none
+END
+sed -e '/^its .* ours:/s/:.*/: 0/' -e '/^all:/s/none/left/' \
+    "$scratch/plug-in" >"$scratch/deep-plug-in"
+
+# plug_in HOW CALLS: how many of them the shim sees to the end.
+plug_in() {
+	rm -f "$scratch/trace"
+	under SPAWNIO_TRACE="$scratch/trace" LD_PRELOAD="$shim" "$program" \
+	    "$1" "$scratch/plug-in.so" >"$scratch/out" || bad "$1: status $?"
+	diff "$scratch/$1" "$scratch/out" || bad "$1"
+	n=$(grep -v '"status":null' "$scratch/trace" | calls -)
+	[ "$n" = "$2" ] || bad "$1: $n calls came to the shim"
+}
+plug_in plug-in 9
+if echo '#include <dlfcn.h>' | $CC -D_GNU_SOURCE -E -dM - |
+    grep RTLD_DEEPBIND >/dev/null; then
+	plug_in deep-plug-in 1
+fi
+
 # Secure mode: the loader drops a preload with a path, so the shim is linked in.
 if [ "$(id -u)" -eq 0 ] && have setpriv; then
 	chmod 755 "$scratch"

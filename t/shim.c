@@ -245,6 +245,52 @@ full(const char *command)
 	    popen(command, "r") != NULL;
 }
 
+static void *
+must_find(void *from, const char *name)
+{
+	void *address = dlsym(from, name);
+
+	if (address == NULL) {
+		fprintf(stderr, "%s\n", dlerror());
+		exit(1);
+	}
+	return address;
+}
+
+/* Streams of a plug-in and of ours, each closed here and there, also when the
+ * plug-in is gone that opened them. */
+static void
+plug_in(const char *file, int flags)
+{
+	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | flags);
+	FILE *(*its_popen)(const char *, const char *);
+	int (*its_pclose)(FILE *), (*its_fclose)(FILE *);
+	int (*its_system)(const char *);
+	FILE *left;
+
+	if (handle == NULL) {
+		fprintf(stderr, "%s\n", dlerror());
+		exit(1);
+	}
+	*(void **)&its_popen = must_find(handle, "plug_in_popen");
+	*(void **)&its_pclose = must_find(handle, "plug_in_pclose");
+	*(void **)&its_fclose = must_find(handle, "plug_in_fclose");
+	*(void **)&its_system = must_find(handle, "plug_in_system");
+	say("its system", its_system("exit 1"));
+	say("its pclose of its own", its_pclose(its_popen("exit 2", "r")));
+	say("its fclose of its own", its_fclose(its_popen("exit 3", "r")));
+	say("our pclose of its", pclose(its_popen("exit 4", "r")));
+	say("our fclose of its", fclose(its_popen("exit 5", "r")));
+	no_child_left("all but ours");
+	left = its_popen("cat >/dev/null; exit 6", "w");
+	say("its pclose of ours", its_pclose(must_open("exit 7", "r")));
+	say("its fclose of ours", its_fclose(must_open("exit 8", "r")));
+	say("our pclose of ours", pclose(must_open("exit 9", "r")));
+	say("dlclose", dlclose(handle));
+	say("what it left", pclose(left));
+	no_child_left("all");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -261,6 +307,12 @@ main(int argc, char **argv)
 		return pclose(must_open(argv[2], "r")) == -1;
 	else if (argc == 2 && strcmp(argv[1], "fclose") == 0)
 		by_fclose();
+	else if (argc == 3 && strcmp(argv[1], "plug-in") == 0)
+		plug_in(argv[2], 0);
+#ifdef RTLD_DEEPBIND
+	else if (argc == 3 && strcmp(argv[1], "deep-plug-in") == 0)
+		plug_in(argv[2], RTLD_DEEPBIND);
+#endif
 	else {
 		types();
 		statuses();
