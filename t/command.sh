@@ -68,15 +68,61 @@ for summary in '' --summary; do
 	}
 done
 
+ends 127 --summary no-such-program-at-all
+[ "$(wc -l <"$scratch/err")" -eq 1 ] || bad 'a summary of nothing'
+
 # SIGTERM at spawnio ends the program, and the summary still comes.
-"$spawnio" --summary sleep 30 2>"$scratch/err" &
-pid=$!
-sleep 1
-kill "$pid"
-wait "$pid"
-status=$?
-[ "$status" = 143 ] || bad "SIGTERM: status $status"
-grep 'no calls' "$scratch/err" >/dev/null || bad 'SIGTERM: no summary'
+for signal in TERM HUP; do
+	rm -f "$scratch/started"
+	# shellcheck disable=SC2016
+	"$spawnio" --summary sh -c 'echo >"$1"; exec sleep 30' sh \
+	    "$scratch/started" 2>"$scratch/err" &
+	pid=$!
+	i=0
+	until [ -s "$scratch/started" ] || [ $i -gt 100 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	kill -$signal "$pid"
+	wait "$pid"
+	status=$?
+	[ "$status" -gt 128 ] || bad "SIG$signal: status $status"
+	[ "$(kill -l "$status")" = $signal ] || bad "SIG$signal: $status"
+	grep 'no calls' "$scratch/err" >/dev/null ||
+	    bad "SIG$signal: no summary"
+done
+
+# SIGINT and SIGQUIT are the program's, as they were.
+# shellcheck disable=SC2016
+ends 6 --summary sh -c 'kill -INT $PPID; kill -QUIT $PPID; exit 6'
+for ignored in CHLD INT QUIT TERM HUP; do
+	(
+		trap '' $ignored
+		grep SigIgn /proc/self/status >"$scratch/wanted"
+		"$spawnio" --summary grep SigIgn /proc/self/status 2>/dev/null |
+		    diff "$scratch/wanted" -
+	) || bad "ignored: SIG$ignored"
+done
+
+# wait_status STATUS COMMAND: ends spawnio by a signal, without a second core?
+wait_status() {
+	rm -f "$scratch/status"
+	(
+		cd "$scratch" || exit
+		# shellcheck disable=SC3045 # where there is none, no core
+		ulimit -c unlimited 2>/dev/null
+		run --trace="$scratch/status" "$program" system "exec $2"
+	)
+	grep "\"status\":$1," "$scratch/status" >/dev/null || {
+		cat "$scratch/status"
+		bad "not with status $1: $2"
+	}
+}
+wait_status 15 "'$spawnio' --summary sh -c 'kill -TERM \$\$'"
+case $(cat /proc/sys/kernel/core_pattern) in
+'|'*)	;;
+*)	wait_status 3 "'$spawnio' --summary sh -c 'kill -QUIT \$\$'" ;;
+esac
 
 # nohup(1) holds for the program too.
 (
@@ -90,7 +136,11 @@ status=$?
 # shellcheck disable=SC2016
 ends 0 sh -c 'echo "$LD_PRELOAD"'
 [ "$(cat "$scratch/out")" = "$shim" ] || bad 'LD_PRELOAD'
-for others in /x/one.so '/x/one.so:/x/two.so' '/x/one.so /x/two.so'; do
+# shellcheck disable=SC2016
+LD_PRELOAD='' ends 0 sh -c 'echo "$LD_PRELOAD"'
+[ "$(cat "$scratch/out")" = "$shim" ] || bad 'an empty LD_PRELOAD'
+for others in /x/one.so '/x/one.so:/x/two.so' '/x/one.so /x/two.so' \
+    "${shim%.so}" "${shim}.1"; do
 	# shellcheck disable=SC2016
 	LD_PRELOAD=$others ends 0 sh -c 'echo "$LD_PRELOAD"'
 	[ "$(cat "$scratch/out")" = "$shim:$others" ] || bad "LD_PRELOAD $others"
@@ -98,6 +148,28 @@ done
 # shellcheck disable=SC2016
 ends 0 "$spawnio" sh -c 'echo "$LD_PRELOAD"'
 [ "$(cat "$scratch/out")" = "$shim" ] || bad 'the shim twice'
+
+# The shim lies beside, or where it is installed, if it is.
+mkdir -p "$scratch/a b/.libs" "$scratch/bin"
+cp "$spawnio" "$scratch/a b"
+cp "$spawnio" "$scratch/bin"
+cp "$shim" "$scratch/a b/.libs"
+own=$spawnio
+spawnio="$scratch/a b/spawnio"
+refuses 'takes no name' true
+spawnio=$own
+(
+	spawnio=$scratch/bin/spawnio
+	# shellcheck disable=SC2016
+	run sh -c 'echo "$LD_PRELOAD"'
+	case $?,$(cat "$scratch/out" "$scratch/err") in
+	0,/*/libspawnio/libspawnio-preload.so)
+		;;
+	125,"spawnio: /"*/libspawnio/libspawnio-preload.so:*)
+		;;
+	*)	exit 1 ;;
+	esac
+) || bad 'elsewhere, no shim, and that is not said'
 
 for engine in avfork vfork fork posix_spawn; do
 	trace=$scratch/trace.$engine
@@ -110,6 +182,10 @@ for engine in avfork vfork fork posix_spawn; do
 done
 (cd "$scratch" && run -t "$program" popen 'exit 1')
 [ -s "$scratch/spawnio.trace" ] || bad 'no spawnio.trace'
+# shellcheck disable=SC2016
+(cd "$scratch" && run --trace=relative \
+    sh -c 'cd bin && exec "$1" many 3' sh "$program")
+[ "$(wc -l <"$scratch/relative")" = 3 ] || bad 'a relative trace'
 
 # A tree: two programs by system(), and theirs.
 TMPDIR=$scratch ends 0 --summary --engine=vfork "$program" system \
@@ -124,6 +200,69 @@ awk '$1 ~ /^[0-9]+$/ { print $1, $2, $NF }' "$scratch/err" |
     sort -k 3 >"$scratch/got"
 sort -k 3 "$scratch/wanted" | diff - "$scratch/got" || bad 'summary'
 ls -d "$scratch"/spawnio.?????? 2>/dev/null && bad 'a folder is left behind'
+
+# lies WHERE: the trace for the summary.
+lies() {
+	# shellcheck disable=SC2016
+	ends 0 --summary sh -c 'echo "$SPAWNIO_TRACE"'
+	case $(cat "$scratch/out") in
+	"$1"/spawnio.??????/trace)
+		;;
+	*)	bad "TMPDIR=${TMPDIR-}: $(cat "$scratch/out")" ;;
+	esac
+}
+TMPDIR=$scratch lies "$scratch"
+TMPDIR=relative lies /tmp
+TMPDIR='' lies /tmp
+TMPDIR=/no/such/folder refuses /no/such/folder --summary true
+
+# The table of a trace in which all is known.
+# call ENGINE RETURN_US EXIT_US STATUS ERRNO COMMAND
+call() {
+	printf '{"time":1.000000,"pid":1,"tid":1,"call":"popen","engine":%s,' \
+	    "$1"
+	printf '"return_us":%s,"exec_us":null,"exit_us":%s,' "$2" "$3"
+	printf '"status":%s,"errno":%s,"command":"%s"}\n' "$4" "$5" "$6"
+}
+{
+	call '"avfork"' 1000.000 5000.000 0 null 'one a'
+	call '"posix_spawn"' 5000.000 8000.500 256 null '  one\u0009b'
+	call '"libc"' 3000.000 null null 24 '\u000aone\u000ab'
+	call '"fork"' 2000.250 7000.000 0 null on
+	call '"vfork"' 0.040 9000.000 9 null '\"a \" b\" c'
+	call null 20000.000 null null 11 'two'
+	call '"libc"' 30.000 null null null 'z\\ b'
+	call '"libc"' 30.000 null null null 'y \"status\":9,'
+	call '"avfork"' 0.000 1.000 0 null ''
+	call '"avfork"' 1000.000 5000.000 0 null 'cut off' | tr -d '\n'
+} >"$scratch/known"
+cat >"$scratch/wanted" <<'END'
+                     blocked,                         until
+   calls failures          ms      mean     worst      exit engine      command
+-------- -------- ----------- --------- --------- --------- ----------- ----------------
+       1        1      20.000    20.000    20.000         - -           two
+       3        2       9.000     3.000     5.000     6.500 avfork,posix_spawn,libc one
+       1        0       2.000     2.000     2.000     7.000 fork        on
+       1        0       0.030     0.030     0.030         - libc        y
+       1        0       0.030     0.030     0.030         - libc        z\\
+       1        1       0.000     0.000     0.000     9.000 vfork       \"a
+       1        0       0.000     0.000     0.000     0.001 avfork      ""
+-------- -------- ----------- --------- --------- --------- ----------- ----------------
+       9        4      31.060     3.451    20.000     5.800 avfork,vfork,fork,posix_spawn,libc total
+END
+# shellcheck disable=SC2016
+ends 0 --summary sh -c 'cat "$1" >>"$SPAWNIO_TRACE"' sh "$scratch/known"
+diff "$scratch/wanted" "$scratch/err" || bad 'the table'
+
+i=0
+while [ $i -lt 1100 ]; do
+	call '"avfork"' 1000.000 1000.000 0 null "word$i a"
+	i=$((i + 1))
+done >"$scratch/known"
+# shellcheck disable=SC2016
+ends 0 --summary sh -c 'cat "$1" >>"$SPAWNIO_TRACE"' sh "$scratch/known"
+n=$(grep -c '^ *1  *0 .* word[0-9]*$' "$scratch/err")
+[ "$n" = 1100 ] || bad "$n rows of 1100"
 
 # Of a trace that is there already, the new lines.
 trace=$scratch/both

@@ -77,8 +77,10 @@ types(void)
 		printf("type %s: ", type[i]);
 		if (f == NULL)
 			say("refused", -1);
-		else
+		else {
+			printf("errno %d, ", errno);
 			say("taken", pclose(f));
+		}
 	}
 }
 
@@ -100,6 +102,23 @@ statuses(void)
 		say(command[i], system(command[i]));
 	}
 	say("a shell", system(NULL) != 0);
+}
+
+/* For one argument of a program. */
+static void
+too_long(void)
+{
+	static char command[1 << 20];
+	FILE *f;
+
+	memset(command, ' ', sizeof(command) - 1);
+	errno = 0;
+	say("too long", system(command));
+	f = popen(command, "r");
+	if (f == NULL)
+		say("too long", -1);
+	else
+		say("too long", pclose(f));
 }
 
 static void
@@ -235,6 +254,40 @@ many(int count)
 	}
 }
 
+/* What a call leaves as it was. */
+static void
+same_after(const char *command)
+{
+	sigset_t set;
+
+	errno = EDOM;
+	say(command, system(command));
+	printf("errno %d\n", errno);
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	printf("blocked: %d %d\n", sigismember(&set, SIGPIPE),
+	    sigismember(&set, SIGXFSZ));
+	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	raise(SIGPIPE);
+	raise(SIGXFSZ);
+	say(command, system(command));
+	sigpending(&set);
+	printf("pending: %d %d\n", sigismember(&set, SIGPIPE),
+	    sigismember(&set, SIGXFSZ));
+}
+
+/* Calls before and after the folder is another. */
+static int
+move(const char *folder)
+{
+	many(1);
+	if (chdir(folder) == -1)
+		return 1;
+	many(2);
+	return 0;
+}
+
 /* No descriptors for a pipe, one for the trace. */
 static int
 full(const char *command)
@@ -305,8 +358,20 @@ main(int argc, char **argv)
 		return system(argv[2]) == -1;
 	else if (argc == 3 && strcmp(argv[1], "popen") == 0)
 		return pclose(must_open(argv[2], "r")) == -1;
+	else if (argc == 3 && strcmp(argv[1], "same-after") == 0)
+		same_after(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "move") == 0)
+		return move(argv[2]);
+	else if (argc == 2 && strcmp(argv[1], "forks") == 0)
+		forks();
+	else if (argc == 2 && strcmp(argv[1], "ignored") == 0)
+		ignored();
+	else if (argc == 2 && strcmp(argv[1], "threads") == 0)
+		threads();
 	else if (argc == 2 && strcmp(argv[1], "fclose") == 0)
 		by_fclose();
+	else if (argc == 2 && strcmp(argv[1], "too-long") == 0)
+		too_long();
 	else if (argc == 3 && strcmp(argv[1], "plug-in") == 0)
 		plug_in(argv[2], 0);
 #ifdef RTLD_DEEPBIND
@@ -316,6 +381,7 @@ main(int argc, char **argv)
 	else {
 		types();
 		statuses();
+		too_long();
 		data();
 		foreign();
 		forks();
