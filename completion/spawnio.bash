@@ -10,11 +10,12 @@ _spawnio() {
 
 	# From the program's name on, it is that program's line.
 	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		-e | --engine)
+		case ${COMP_WORDS[i]},${COMP_WORDS[i + 1]-} in
+		-*,=)
+			((i += 2)) ;;
+		-e,* | --engine,*)
 			((i++)) ;;
-		= | -*)
-			[ "${COMP_WORDS[i + 1]-}" != = ] || ((i += 2)) ;;
+		-*)	;;
 		*)
 			if declare -F _command_offset >/dev/null; then
 				_command_offset "$i"

@@ -157,19 +157,17 @@ cp "$shim" "$scratch/a b/.libs"
 own=$spawnio
 spawnio="$scratch/a b/spawnio"
 refuses 'takes no name' true
+spawnio=$scratch/bin/spawnio
+# shellcheck disable=SC2016
+run sh -c 'echo "$LD_PRELOAD"'
+case $?,$(cat "$scratch/out" "$scratch/err") in
+0,/*/libspawnio/libspawnio-preload.so)
+	;;
+125,"spawnio: /"*/libspawnio/libspawnio-preload.so:*)
+	;;
+*)	bad 'elsewhere, no shim, and that is not said' ;;
+esac
 spawnio=$own
-(
-	spawnio=$scratch/bin/spawnio
-	# shellcheck disable=SC2016
-	run sh -c 'echo "$LD_PRELOAD"'
-	case $?,$(cat "$scratch/out" "$scratch/err") in
-	0,/*/libspawnio/libspawnio-preload.so)
-		;;
-	125,"spawnio: /"*/libspawnio/libspawnio-preload.so:*)
-		;;
-	*)	exit 1 ;;
-	esac
-) || bad 'elsewhere, no shim, and that is not said'
 
 for engine in avfork vfork fork posix_spawn; do
 	trace=$scratch/trace.$engine
@@ -271,4 +269,66 @@ for n in 1 2; do
 	grep '^ *10 ' "$scratch/err" >/dev/null || bad 'summary of a trace'
 	[ "$(wc -l <"$trace")" = $((n * 10)) ] || bad 'trace and summary'
 done
+
+# The manual and both completions know the options that there are.
+options() {
+	grep -o -e '--[a-z][a-z]*' | sort -u
+}
+"$spawnio" --help | sed -n 's/^  -., *\(--[a-z]*\).*/\1/p' | sort \
+    >"$scratch/options"
+[ "$(wc -l <"$scratch/options")" -ge 5 ] || bad 'options of --help'
+sed -n 's/.*Fl -\([a-z]*\).*/--\1/p' "$top_srcdir/man/spawnio.1" | options |
+    diff "$scratch/options" - || bad 'options of the manual'
+completion=$top_srcdir/completion
+options <"$completion/_spawnio" | diff "$scratch/options" - ||
+    bad 'options for zsh'
+! have zsh || zsh -n "$completion/_spawnio" || bad 'syntax for zsh'
+
+unset OFFSET
+# completes WORD...: the last one, as bash has split the line.
+completes() {
+	# shellcheck disable=SC2016
+	bash -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	    [ -z "$OFFSET" ] || _command_offset() { COMPREPLY=("$1"); }
+	    _spawnio; printf "%s\n" "${COMPREPLY[@]}"' bash \
+	    "$completion/spawnio.bash" spawnio "$@" 2>/dev/null
+}
+
+# gives WANTED WORD...
+gives() {
+	wanted=$1
+	shift
+	got=$(completes "$@" | sort | tr '\n' ' ')
+	[ "$got" = "$wanted " ] || bad "bash, $*: $got"
+}
+if bash -c 'mapfile -t lines </dev/null && compgen -W x' >/dev/null 2>&1; then
+	engines='auto avfork fork posix_spawn vfork'
+	for engine in $engines; do
+		"$spawnio" --help | grep -w "$engine" >/dev/null ||
+		    bad "--help has no $engine"
+		"$spawnio" --engine="$engine" true || bad "no engine $engine"
+	done
+	completes -- | options | diff "$scratch/options" - ||
+	    bad 'options for bash'
+	gives --summary --su
+	gives --engine= --en
+	gives '--trace --trace=' --tr
+	gives "$engines" --engine =
+	gives 'avfork' --engine = av
+	gives "$engines" -e ''
+	gives vfork --summary --engine v
+	gives "$scratch/known" --trace = "$scratch/kno"
+	gives "$scratch/known" --engine = fork true "$scratch/kno"
+	gives "$scratch/known" -e fork --trace true "$scratch/kno"
+	gives "$scratch/known" --trace = file true --engine "$scratch/kno"
+	# With bash-completion, where the program is.
+	export OFFSET=1
+	gives 3 -e fork true ''
+	gives 4 --engine = fork true -x
+	gives 4 --trace = file true ''
+	gives 3 --trace --summary true ''
+	unset OFFSET
+	completes --summary tru | grep -x true >/dev/null || bad 'bash: true'
+	completes --trace tru | grep -x true >/dev/null || bad 'bash: true'
+fi
 exit "$verdict"
