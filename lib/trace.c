@@ -230,11 +230,13 @@ format(const struct trace *trace, char *line)
 static void
 put(const char *line, size_t size)
 {
-	int fd = open(path,
-	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+	    O_NOCTTY | O_NONBLOCK, 0666);
 
 	if (fd == -1)
 		return;
+	/* In a pipe, wait for room, but not for somebody who reads. */
+	fcntl(fd, F_SETFL, O_APPEND);
 	while (write(fd, line, size) == -1 && errno == EINTR)
 		;
 	close(fd);

@@ -187,5 +187,19 @@ if [ "$(id -u)" -eq 0 ] && have setpriv; then
 	: >"$scratch/trace"
 	try 'set-user-ID' soc
 	[ ! -s "$scratch/trace" ] || bad 'traces in secure mode'
+
+	# The library is not inert there, but has no trace either.
+	cp "$top_builddir/.libs/libspawnio.so"* "$scratch"
+	# shellcheck disable=SC2086
+	$CC $CPPFLAGS $CFLAGS -I "$top_srcdir/include" \
+	    -include spawnio/compat.h -o "$scratch/set-id" \
+	    "$top_srcdir/t/shim.c" -L "$scratch" "-Wl,-rpath,$scratch" \
+	    $LDFLAGS -lspawnio -lpthread || hard 'not linked'
+	try 'the library' ''
+	[ "$(calls "$scratch/trace")" = 2 ] || bad 'the library does not trace'
+	chmod u+s,g+s "$scratch/set-id"
+	: >"$scratch/trace"
+	try 'the library, set-user-ID' ''
+	[ ! -s "$scratch/trace" ] || bad 'the library traces in secure mode'
 fi
 exit "$verdict"

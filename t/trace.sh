@@ -170,12 +170,28 @@ mkdir "$scratch/folder"
 
 # No place to write to, or one: nobody is told.
 under "$program" same-after 'echo said' >"$scratch/plain"
+under "$program" too-long >"$scratch/plain-long"
 for place in /dev/full /no/such/folder/trace "$scratch" '' \
     "$trace"; do
 	under SPAWNIO_TRACE="$place" LD_PRELOAD="$shim" "$program" same-after \
 	    'echo said' >"$scratch/out" 2>&1 || bad "$place: status $?"
 	diff "$scratch/plain" "$scratch/out" || bad "$place: not the same"
+	under SPAWNIO_TRACE="$place" LD_PRELOAD="$shim" "$program" too-long \
+	    >"$scratch/out"
+	diff "$scratch/plain-long" "$scratch/out" || bad "$place: another errno"
 done
+
+# A pipe: nobody reads, so that nobody waits; or who reads, goes.
+mkfifo "$scratch/pipe"
+timeout 10 env LC_ALL=C SPAWNIO_TRACE="$scratch/pipe" LD_PRELOAD="$shim" \
+    "$program" same-after 'echo said' >"$scratch/out" || bad "a pipe: status $?"
+diff "$scratch/plain" "$scratch/out" || bad 'a pipe: not the same'
+exec 8<>"$scratch/pipe"
+(sleep 1; exec sleep 1) <&8 &
+exec 8>&-
+under SPAWNIO_TRACE="$scratch/pipe" LD_PRELOAD="$shim" "$program" \
+    system ": $long" || bad "a pipe without a reader: status $?"
+wait
 (
 	ulimit -f 0
 	under SPAWNIO_TRACE="$trace.limit" LD_PRELOAD="$shim" "$program" \
