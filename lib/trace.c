@@ -116,21 +116,18 @@ spio_trace_new(const char *call, const char *command)
 }
 
 void
-spio_trace_engine(struct trace *trace, enum spawnio_engine engine,
+spio_trace_set_engine(struct trace *trace, enum spawnio_engine engine,
     int after_exec)
 {
-	if (trace == NULL)
-		return;
 	trace->engine = spio_gate_name(engine);
 	if (after_exec)
 		trace->executed = now() - trace->begun;
 }
 
 void
-spio_trace_return(struct trace *trace)
+spio_trace_set_return(struct trace *trace)
 {
-	if (trace != NULL)
-		trace->returned = now() - trace->begun;
+	trace->returned = now() - trace->begun;
 }
 
 /* The length of the UTF-8 sequence at s: no surrogates, nothing that is longer
@@ -282,10 +279,8 @@ finish(struct trace *trace)
 }
 
 void
-spio_trace_end(struct trace *trace, int err, int status)
+spio_trace_finish(struct trace *trace, int err, int status)
 {
-	if (trace == NULL)
-		return;
 	trace->has_status = err == 0;
 	trace->status = status;
 	trace->err = err;
@@ -299,7 +294,7 @@ spio_trace_fail(struct trace *trace, int err)
 {
 	if (trace == NULL)
 		return;
-	spio_trace_return(trace);
+	spio_trace_set_return(trace);
 	trace->err = err;
 	finish(trace);
 }

@@ -26,17 +26,39 @@ spio_trace_begin(const char *call, const char *command)
 	return spio_trace_new(call, command);
 }
 
+/* As below, of a call that is traced. */
+void spio_trace_set_engine(struct trace *trace, enum spawnio_engine engine,
+    int after_exec);
+void spio_trace_set_return(struct trace *trace);
+void spio_trace_finish(struct trace *trace, int err, int status);
+
 /* This engine has been tried, and has returned; if that tells so, after the
  * exec. */
-void spio_trace_engine(struct trace *trace, enum spawnio_engine engine,
-    int after_exec);
+static inline void
+spio_trace_engine(struct trace *trace, enum spawnio_engine engine,
+    int after_exec)
+{
+	if (trace != NULL)
+		spio_trace_set_engine(trace, engine, after_exec);
+}
 
 /* The caller goes on. */
-void spio_trace_return(struct trace *trace);
+static inline void
+spio_trace_return(struct trace *trace)
+{
+	if (trace != NULL)
+		spio_trace_set_return(trace);
+}
 
 /* These three end a trace, the first two with its line: the command has ended,
  * with status unless err says why that cannot be told; there was no command. */
-void spio_trace_end(struct trace *trace, int err, int status);
+static inline void
+spio_trace_end(struct trace *trace, int err, int status)
+{
+	if (trace != NULL)
+		spio_trace_finish(trace, err, status);
+}
+
 void spio_trace_fail(struct trace *trace, int err);
 void spio_trace_drop(struct trace *trace);
 
