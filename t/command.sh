@@ -3,6 +3,11 @@
 # spawnio(1): statuses as env(1) has them, the program's own otherwise; options;
 # other preloaded libraries; the trace and the summary of a whole tree.
 
+# Whoever started us may ignore it, as nohup(1) does.
+# shellcheck disable=SC2016
+[ -z "$(sh -c 'kill -HUP $$; echo ignored' 2>/dev/null)" ] ||
+    exec env --default-signal=HUP sh "$0"
+
 # shellcheck source=t/common
 . "${top_srcdir:?}/t/common"
 # shellcheck source=t/shim-common
