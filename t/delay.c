@@ -1059,13 +1059,21 @@ add_threads(TCase *tcase)
 static void
 add_pool(TCase *tcase)
 {
+	int n = COUNT(closers);
+
 	tcase_add_checked_fixture(tcase, start, NULL);
-	if (queues())
+	if (queues()) {
 		left_out("this posix_spawn() waits for another thread's exec: "
 		    "inherited_stream_frees_no_block");
-	else
-		tcase_add_loop_test(tcase, inherited_stream_frees_no_block, 0,
-		    COUNT(closers));
+		return;
+	}
+	/* It has seen the other thread ask which file that is. */
+	if (THREAD_SANITIZER && engine_is("posix_spawn")) {
+		left_out("ThreadSanitizer: inherited_stream_frees_no_block "
+		    "by fclose");
+		n--;
+	}
+	tcase_add_loop_test(tcase, inherited_stream_frees_no_block, 0, n);
 }
 
 static void
