@@ -45,8 +45,15 @@ enum spawnio_engine {
 	SPAWNIO_ENGINE_POSIX_SPAWN	/* the C library's */
 };
 
+/* Which commands /bin/sh runs: libspawnio(7), DIRECT EXECUTION. */
+enum spawnio_shell {
+	SPAWNIO_SHELL_AUTO = 0x100,	/* those that need a shell */
+	SPAWNIO_SHELL_ALWAYS = 0x200	/* all */
+};
+
 /* Set the engine of this process, an enum spawnio_engine, from the next launch
- * on; 0, or -1 and errno. */
+ * on; or'ed with an enum spawnio_shell, also which commands the shell runs.
+ * 0, or -1 and errno. */
 SPAWNIO_API int spawnio_set_engine(int engine);
 
 /* Name the engine of the next spopen(), and, in *reason if reason is not NULL,

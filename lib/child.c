@@ -16,7 +16,10 @@
 #include <fcntl.h>
 #include <stddef.h>
 
+#include <sys/stat.h>
+
 #include "child.h"
+#include "direct.h"
 #include "sys.h"
 
 static void
@@ -149,8 +152,24 @@ spio_child_main(void *arg)
 	r = move_fds(plan->move, plan->moves);
 	if (r >= 0 && plan->set_mask)
 		sys_sigsetmask(&plan->mask, NULL);
+	if (r >= 0 && plan->direct.argv != NULL)
+		execute_directly(&plan->direct, plan->envp);
 	if (r >= 0)
 		r = execute(plan);
 	plan->error = (int)-r;
 	sys_exit(127);
+}
+
+const char *
+spio_child_objection(const char *const *envp)
+{
+	struct variables found;
+
+	return objection(envp, &found);
+}
+
+int
+spio_child_heeds(const char *string)
+{
+	return is_heeded(string) || IS_IN(string, kept);
 }

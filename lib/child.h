@@ -23,6 +23,25 @@ struct fd_move {
 	int to;
 };
 
+/* A redirection of the command's own: fd becomes file, opened with flags, or, if
+ * that is NULL, what from is, or is closed if from is -1. */
+struct redirect {
+	const char *file;
+	int fd;
+	int flags;
+	int from;
+};
+
+#define SPIO_REDIRECTS	8
+
+/* What the command is without a shell; argv is NULL if it needs one. */
+struct direct {
+	const char *const *argv;
+	const char *const *assigns;	/* NAME=value, before the others */
+	const struct redirect *redirect;
+	int redirects;
+};
+
 /* Held by whose token is in it; 0 is free. */
 struct lock {
 	_Atomic uint32_t owner;
@@ -51,6 +70,8 @@ struct plan {
 	int set_mask;
 	uint64_t mask;
 
+	/* Tried first; then this. */
+	struct direct direct;
 	const char *file;
 	const char *const *argv;
 	const char *const *envp;
@@ -61,5 +82,12 @@ struct plan {
 };
 
 _Noreturn void spio_child_main(void *plan);
+
+/* NULL, or in a few words what in the environment wants the shell for every
+ * command. */
+const char *spio_child_objection(const char *const *envp);
+
+/* Is NAME=value one that must not be without the shell's knowing? */
+int spio_child_heeds(const char *string);
 
 #endif

@@ -34,22 +34,28 @@ take(struct room *room, size_t size, size_t align)
 	return p;
 }
 
+static const char *
+copy_string(struct room *room, const char *from)
+{
+	size_t size = strlen(from) + 1;
+	char *to = take(room, size, 1);
+
+	return to != NULL ? memcpy(to, from, size) : NULL;
+}
+
 static const char *const *
 copy_strings(struct room *room, const char *const *from)
 {
-	size_t i, n, size;
+	size_t i, n;
 	const char **to;
-	char *copy;
 
 	for (n = 0; from[n] != NULL; n++)
 		;
 	to = take(room, (n + 1) * sizeof(*to), sizeof(*to));
 	for (i = 0; to != NULL && i < n && from[i] != NULL; i++) {
-		size = strlen(from[i]) + 1;
-		copy = take(room, size, 1);
-		if (copy == NULL)
+		to[i] = copy_string(room, from[i]);
+		if (to[i] == NULL)
 			return NULL;
-		to[i] = memcpy(copy, from[i], size);
 	}
 	if (to != NULL)
 		to[i] = NULL;
@@ -74,6 +80,29 @@ copy_ends(struct room *room, const struct open_end *from,
 	return 1;
 }
 
+static int
+copy_direct(struct room *room, struct direct *direct)
+{
+	struct redirect *copy;
+	int i;
+
+	if (direct->argv == NULL)
+		return 1;
+	direct->argv = copy_strings(room, direct->argv);
+	direct->assigns = copy_strings(room, direct->assigns);
+	copy = take(room, direct->redirects * sizeof(*copy), sizeof(char *));
+	if (direct->argv == NULL || direct->assigns == NULL || copy == NULL)
+		return 0;
+	for (i = 0; i < direct->redirects; i++) {
+		copy[i] = direct->redirect[i];
+		if (copy[i].file != NULL &&
+		    (copy[i].file = copy_string(room, copy[i].file)) == NULL)
+			return 0;
+	}
+	direct->redirect = copy;
+	return 1;
+}
+
 /* All that the child will read, while the caller may change its own. */
 static struct plan *
 copy_plan(const struct block *block, const struct plan *plan)
@@ -86,7 +115,8 @@ copy_plan(const struct block *block, const struct plan *plan)
 	copy->argv = copy_strings(&room, plan->argv);
 	copy->envp = copy_strings(&room, plan->envp);
 	if (copy->argv == NULL || copy->envp == NULL ||
-	    !copy_ends(&room, plan->ends, &copy->ends))
+	    !copy_ends(&room, plan->ends, &copy->ends) ||
+	    !copy_direct(&room, &copy->direct))
 		return NULL;
 	return copy;
 }

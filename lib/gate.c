@@ -61,6 +61,7 @@ static const char *const names[] = {
  * Both outlive a fork(), unlike the decision, which is in the state. */
 static _Atomic unsigned asked;
 static _Atomic unsigned refusals;
+static _Atomic unsigned shell;	/* an enum spawnio_shell */
 
 #ifdef SPIO_NATIVE
 
@@ -176,13 +177,20 @@ decide(unsigned wish)
 
 #endif
 
+/* The variable, unless whoever set it had less privilege than we have. */
+static const char *
+setting(const char *variable)
+{
+	return getauxval(AT_SECURE) != 0 ? NULL : getenv(variable);
+}
+
 static unsigned
 read_environment(void)
 {
-	const char *name = getenv("SPAWNIO_ENGINE");
+	const char *name = setting("SPAWNIO_ENGINE");
 	int engine;
 
-	if (name == NULL || getauxval(AT_SECURE) != 0)
+	if (name == NULL)
 		return CHOICE(SPAWNIO_ENGINE_AUTO, NOTHING_AGAINST);
 	for (engine = 0; engine < ENGINES; engine++)
 		if (strcmp(name, names[engine]) == 0)
@@ -240,6 +248,22 @@ spio_gate_engine(void)
 	return ENGINE(choice());
 }
 
+int
+spio_gate_wants_shell(void)
+{
+	unsigned wish = atomic_load(&shell), none = 0;
+	const char *name;
+
+	if (wish == 0) {
+		name = setting("SPAWNIO_SHELL");
+		wish = name != NULL && strcmp(name, "always") == 0 ?
+		    SPAWNIO_SHELL_ALWAYS : SPAWNIO_SHELL_AUTO;
+		if (!atomic_compare_exchange_strong(&shell, &none, wish))
+			wish = none;
+	}
+	return wish == SPAWNIO_SHELL_ALWAYS;
+}
+
 const char *
 spio_gate_name(enum spawnio_engine engine)
 {
@@ -259,9 +283,12 @@ spio_gate_refused(enum refusal what)
 }
 
 int
-spawnio_set_engine(int engine)
+spawnio_set_engine(int choice)
 {
-	if (engine < 0 || engine >= ENGINES) {
+	const int shells = SPAWNIO_SHELL_AUTO | SPAWNIO_SHELL_ALWAYS;
+	int engine = choice & ~shells;
+
+	if (engine < 0 || engine >= ENGINES || (choice & shells) == shells) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -272,6 +299,8 @@ spawnio_set_engine(int engine)
 		return -1;
 	}
 #endif
+	if (choice & shells)
+		atomic_store(&shell, (unsigned)(choice & shells));
 	atomic_store(&asked, CHOICE(engine, engine == SPAWNIO_ENGINE_AUTO ?
 	    NOTHING_AGAINST : BY_CALL));
 	atomic_store(&spio_state()->gate, 0);

@@ -15,6 +15,9 @@ enum refusal {
 /* The engine to try first; never SPAWNIO_ENGINE_AUTO. */
 enum spawnio_engine spio_gate_engine(void);
 
+/* Is the shell to run every command, those too that need none? */
+int spio_gate_wants_shell(void);
+
 /* As SPAWNIO_ENGINE has it. */
 const char *spio_gate_name(enum spawnio_engine engine);
 

@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "state.h"
 #ifdef SPIO_NATIVE
+# include "parse.h"
 # include "sys.h"
 #endif
 
@@ -181,15 +182,10 @@ withdraw(struct stream *stream)
 	spio_lock_drop(lock, token);
 }
 
-int
-spio_launch(struct launch *launch, const char *command)
+static int
+launch_planned(struct launch *launch)
 {
-	int err, status;
-
-	if (too_long(command))
-		return E2BIG;
-	plan_shell(launch, command);
-	err = launch->stream != NULL ?
+	int status, err = launch->stream != NULL ?
 	    run_with_stream(launch) : run_counted(launch);
 	if (launch->kid.pidfd >= 0)
 		launch->kid.parent = getpid();
@@ -200,4 +196,23 @@ spio_launch(struct launch *launch, const char *command)
 	if (err != 0 && launch->stream != NULL)
 		withdraw(launch->stream);
 	return err;
+}
+
+int
+spio_launch(struct launch *launch, const char *command)
+{
+#ifdef SPIO_NATIVE
+	struct command parsed;
+#endif
+
+	if (too_long(command))
+		return E2BIG;
+	plan_shell(launch, command);
+#ifdef SPIO_NATIVE
+	if (!spio_gate_wants_shell()) {
+		spio_parse(&parsed, command);
+		launch->plan.direct = parsed.direct;
+	}
+#endif
+	return launch_planned(launch);
 }

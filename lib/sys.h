@@ -5,6 +5,8 @@
 #ifndef SPIO_SYS_H
 #define SPIO_SYS_H
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -52,11 +54,15 @@ struct kernel_timespec {
 	long nsec;
 };
 
-/* The fields of statx(2) that say which file it is. */
+/* The fields of statx(2) that say which file it is, and of what type. */
 struct kernel_statx {
-	uint32_t before_ino[8];
+	uint32_t before_mode[7];
+	uint16_t mode;
+	uint16_t spare;
 	uint64_t ino;
-	uint64_t before_dev[12];
+	uint64_t before_rdev[11];
+	uint32_t rdev_major;
+	uint32_t rdev_minor;
 	uint32_t dev_major;
 	uint32_t dev_minor;
 	uint64_t rest[14];
@@ -86,17 +92,46 @@ sys_fcntl(int fd, int op, long arg)
 	return spio_syscall(SYS_fcntl, fd, op, arg, 0, 0);
 }
 
-/* Which file is fd?  AT_EMPTY_PATH, STATX_INO; Linux 4.11. */
+/* STATX_TYPE, STATX_INO; Linux 4.11. */
+#ifdef SYS_statx
+# define SPIO_STATX(fd, path, flags, st) \
+	spio_syscall(SYS_statx, (fd), (long)(path), (flags), 0x101, (long)(st))
+#else
+# define SPIO_STATX(fd, path, flags, st) \
+	((void)(fd), (void)(path), (void)(st), -ENOSYS)
+#endif
+
+/* Which file is fd?  AT_EMPTY_PATH. */
 static inline long
 sys_statx_fd(int fd, struct kernel_statx *st)
 {
-#ifdef SYS_statx
-	return spio_syscall(SYS_statx, fd, (long)"", 0x1000, 0x100, (long)st);
-#else
-	(void)fd;
-	(void)st;
-	return -1;
-#endif
+	return SPIO_STATX(fd, "", 0x1000, st);
+}
+
+/* AT_FDCWD. */
+static inline long
+sys_statx(const char *path, struct kernel_statx *st)
+{
+	return SPIO_STATX(-100, path, 0, st);
+}
+
+static inline long
+sys_openat(int fd, const char *path, int flags, int mode)
+{
+	return spio_syscall(SYS_openat, fd, (long)path, flags, mode, 0);
+}
+
+static inline long
+sys_getcwd(char *path, size_t size)
+{
+	return spio_syscall(SYS_getcwd, (long)path, (long)size, 0, 0, 0);
+}
+
+/* One of the four calls that tell an id. */
+static inline long
+sys_getid(long call)
+{
+	return spio_syscall(call, 0, 0, 0, 0, 0);
 }
 
 static inline long

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: ISC */
+/* The child's way past the shell, for child.c alone: it does what the shell
+ * would have done, or puts back what it has changed and lets the shell do it.
+ *
+ * A shell is itself executed, so that a descriptor with FD_CLOEXEC is to it one
+ * that is not open; and it looks at its environment, so that one that it would
+ * change, or heed, is left to it. */
+
+#ifndef SPIO_DIRECT_H
+#define SPIO_DIRECT_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "child.h"
+#include "sys.h"
+
+/* On a stack of 8 KiB, of which tools have the most. */
+#define PATH_ROOM	512
+#define CWD_ROOM	256
+#define ENV_ROOM	160	/* strings, where one is to be added */
+#define ENV_MOST	512	/* strings: each is compared with each */
+
+/* Where shells save descriptors, above those that a command can name. */
+#define SAVE_ABOVE	10
+
+struct saved {
+	int fd;
+	int copy;		/* -1: it was closed, to the shell */
+};
+
+/* What the child needs of the environment. */
+struct variables {
+	const char *path;
+	const char *pwd;
+	const char *oldpwd;
+	int count;
+};
+
+/* Variables by which shells work, or which they set at their start, beside those
+ * that begin with BASH. */
+static const char *const heeded[] = {
+	"CHILD_MAX", "COMP_WORDBREAKS", "DIRSTACK", "EGID", "EPOCHREALTIME",
+	"EPOCHSECONDS", "ERRNO", "EUID", "EXECIGNORE", "EXECSHELL", "FPATH",
+	"FUNCNAME", "FUNCNEST", "GID", "GROUPS", "HISTCMD", "IFS",
+	"KSH_VERSION", "LINENO", "OPTARG", "OPTERR", "OPTIND", "PIPESTATUS",
+	"POSIXLY_CORRECT", "PPID", "PS1", "PS2", "PS4", "RANDOM", "SECONDS",
+	"SHELLOPTS", "SRANDOM", "STTY", "UID", "YASH_LOADPATH"
+};
+
+/* What every environment has, but no assignment may change. */
+static const char *const kept[] = {
+	"ENV", "OLDPWD", "PATH", "PWD", "SHLVL", "_"
+};
+
+/* Does text begin with name, and then with end? */
+static int
+begins(const char *text, const char *name, char end)
+{
+	while (*name != '\0' && *text == *name) {
+		text++;
+		name++;
+	}
+	return *name == '\0' && (end == '\0' || *text == end);
+}
+
+static int
+is_in(const char *text, const char *const *list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (begins(text, list[i], '='))
+			return 1;
+	return 0;
+}
+
+#define IS_IN(text, list) \
+	is_in((text), (list), sizeof(list) / sizeof((list)[0]))
+
+static int
+is_heeded(const char *string)
+{
+	return (begins(string, "BASH", '\0') &&
+	    !begins(string, "BASH_ENV", '=')) || IS_IN(string, heeded);
+}
+
+/* A variable as a shell has one: not a function of bash's, say. */
+static int
+is_variable(const char *string)
+{
+	const char *p = string;
+
+	while (*p == '_' || (*p >= 'a' && *p <= 'z') ||
+	    (*p >= 'A' && *p <= 'Z') || (p != string && *p >= '0' && *p <= '9'))
+		p++;
+	return p != string && *p == '=';
+}
+
+/* Two strings of an environment. */
+static int
+have_one_name(const char *a, const char *b)
+{
+	while (*a == *b && *a != '=') {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static void
+note(struct variables *found, const char *string)
+{
+	if (begins(string, "PATH", '='))
+		found->path = string + sizeof("PATH=") - 1;
+	else if (begins(string, "PWD", '='))
+		found->pwd = string + sizeof("PWD=") - 1;
+	else if (begins(string, "OLDPWD", '='))
+		found->oldpwd = string + sizeof("OLDPWD=") - 1;
+}
+
+/* The checks below give NULL, or a few words on what is in the way. */
+static const char *
+survey(const char *const *envp, struct variables *found)
+{
+	int i, j;
+
+	found->path = found->pwd = found->oldpwd = NULL;
+	for (i = 0; envp[i] != NULL; i++) {
+		if (i == ENV_MOST)
+			return "the environment's length";
+		if (!is_variable(envp[i]))
+			return "a string of the environment that is no "
+			    "variable";
+		if (is_heeded(envp[i]))
+			return "a variable that the shell looks at";
+		for (j = 0; j < i; j++)
+			if (have_one_name(envp[i], envp[j]))
+				return "a variable that is there twice";
+		note(found, envp[i]);
+	}
+	found->count = i;
+	return NULL;
+}
+
+/* Shells join the elements of an odd one to a program's name in ways of their
+ * own; without any, each has a default. */
+static const char *
+check_path(const char *path)
+{
+	const char *p = path;
+
+	if (path == NULL)
+		return "no PATH";
+	do {
+		if (*p != '/')
+			return "an element of PATH that is no path";
+		while (*p != '\0' && *p != ':')
+			if (*p++ == '%')
+				return "an odd element of PATH";
+		if (p[-1] == '/')
+			return "an odd element of PATH";
+	} while (*p++ == ':');
+	return NULL;
+}
+
+/* Has it a component that is empty, . or ..? */
+static int
+is_crooked(const char *path)
+{
+	const char *p;
+
+	if (path[0] == '/' && path[1] == '\0')
+		return 0;
+	for (p = path; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		if (p[1] == '/' || p[1] == '\0')
+			return 1;
+		if (p[1] == '.' && (p[2] == '/' || p[2] == '\0' ||
+		    (p[2] == '.' && (p[3] == '/' || p[3] == '\0'))))
+			return 1;
+	}
+	return path[0] != '/';
+}
+
+static int
+is_cwd(const char *path)
+{
+	struct kernel_statx a, b;
+
+	return !is_crooked(path) && sys_statx(path, &a) == 0 &&
+	    sys_statx(".", &b) == 0 && a.ino == b.ino &&
+	    a.dev_major == b.dev_major && a.dev_minor == b.dev_minor;
+}
+
+static int
+is_folder(const char *path)
+{
+	struct kernel_statx st;
+
+	return sys_statx(path, &st) == 0 && S_ISDIR(st.mode);
+}
+
+/* dash unblocks all signals, bash SIGCHLD; dash resets a SIGCHLD that is
+ * ignored. */
+static const char *
+check_signals(void)
+{
+	struct kernel_sigaction chld;
+	kernel_sigset blocked;
+
+	if (sys_sigsetmask(NULL, &blocked) != 0 || blocked != 0)
+		return "signals that are blocked";
+	if (sys_sigaction(SIGCHLD, NULL, &chld) != 0 || chld.handler == 1)
+		return "SIGCHLD, which is ignored";
+	return NULL;
+}
+
+/* Shells correct a PWD that is wrong; some drop an OLDPWD that is; and all of
+ * them give up rights that their ids do not agree on. */
+static const char *
+check_process(const struct variables *found)
+{
+	if (found->pwd != NULL && !is_cwd(found->pwd))
+		return "a PWD that is not the working directory";
+	if (found->oldpwd != NULL && !is_folder(found->oldpwd))
+		return "an OLDPWD that is no directory";
+	if (sys_getid(SYS_getuid) != sys_getid(SYS_geteuid) ||
+	    sys_getid(SYS_getgid) != sys_getid(SYS_getegid))
+		return "real and effective ids that differ";
+	return check_signals();
+}
+
+static const char *
+objection(const char *const *envp, struct variables *found)
+{
+	const char *why = survey(envp, found);
+
+	if (why == NULL)
+		why = check_path(found->path);
+	return why != NULL ? why : check_process(found);
+}
+
+static long
+is_open(int fd)
+{
+	long flags = sys_fcntl(fd, F_GETFD, 0);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
+/* A file that may be opened without waiting for anybody: the caller may be
+ * suspended until we have executed.  The others are the shell's. */
+static int
+is_plain(const struct redirect *r)
+{
+	struct kernel_statx st;
+	long err = sys_statx(r->file, &st);
+
+	if (err == -ENOENT)
+		return r->flags & O_CREAT;
+	return err == 0 && (S_ISREG(st.mode) || (S_ISCHR(st.mode) &&
+	    st.rdev_major == 1 && st.rdev_minor == 3));
+}
+
+static int
+open_file(const struct redirect *r)
+{
+	long fd;
+
+	if (!is_plain(r))
+		return 0;
+	fd = sys_openat(AT_FDCWD, r->file, r->flags, 0666);
+	if (fd < 0 || fd == r->fd)
+		return fd >= 0;
+	if (sys_dup3((int)fd, r->fd, 0) < 0)
+		return 0;
+	sys_close((int)fd);
+	return 1;
+}
+
+/* 0 if it could not be done. */
+static int
+redirect(const struct redirect *r, struct saved *saved)
+{
+	saved->fd = r->fd;
+	saved->copy = -1;
+	if (is_open(r->fd)) {
+		saved->copy = (int)sys_fcntl(r->fd, F_DUPFD_CLOEXEC,
+		    SAVE_ABOVE);
+		if (saved->copy < 0)
+			return 0;
+	}
+	if (r->file != NULL)
+		return open_file(r);
+	if (r->from == -1) {
+		sys_close(r->fd);
+		return 1;
+	}
+	return is_open(r->from) &&
+	    (r->from == r->fd || sys_dup3(r->from, r->fd, 0) >= 0);
+}
+
+static void
+put_back(const struct saved *saved)
+{
+	if (saved->copy >= 0)
+		sys_dup3(saved->copy, saved->fd, 0);
+	else if (saved->copy == -1)
+		sys_close(saved->fd);
+}
+
+/* The errors after which a shell looks further. */
+static int
+is_not_there(long r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -EACCES;
+}
+
+/* Only if it fails does it return. */
+static void
+search(const char *path, const char *const *argv, const char *const *envp)
+{
+	char file[PATH_ROOM];
+	const char *name;
+	size_t n;
+	long r;
+
+	do {
+		for (n = 0; *path != '\0' && *path != ':'; n++, path++)
+			if (n < PATH_ROOM)
+				file[n] = *path;
+		if (n < PATH_ROOM)
+			file[n++] = '/';
+		for (name = argv[0]; n < PATH_ROOM &&
+		    (file[n++] = *name) != '\0'; name++)
+			;
+		if (n == PATH_ROOM)
+			return;
+		r = sys_execve(file, argv, envp);
+	} while (is_not_there(r) && *path++ == ':');
+}
+
+static void
+set(const char **envp, const char *string)
+{
+	while (*envp != NULL && !have_one_name(*envp, string))
+		envp++;
+	if (*envp == NULL)
+		envp[1] = NULL;
+	*envp = string;
+}
+
+/* The environment with the command's assignments, and with the PWD that a shell
+ * would add; in room, if there is one to add; NULL if that is too small. */
+static const char *const *
+extend(const char *const *envp, const struct variables *found,
+    const char *const *assigns, const char **room, char *cwd)
+{
+	int i;
+
+	if (*assigns == NULL && found->pwd != NULL)
+		return envp;
+	for (i = 0; assigns[i] != NULL; i++)
+		;
+	if (found->count + i + 2 > ENV_ROOM)
+		return NULL;
+	for (i = 0; i <= found->count; i++)
+		room[i] = envp[i];
+	if (found->pwd == NULL) {
+		for (i = 0; i < 4; i++)
+			cwd[i] = "PWD="[i];
+		if (sys_getcwd(cwd + 4, CWD_ROOM - 4) < 0 || cwd[4] != '/')
+			return NULL;
+		set(room, cwd);
+	}
+	for (; *assigns != NULL; assigns++)
+		set(room, *assigns);
+	return room;
+}
+
+static void
+start(const struct direct *direct, const struct variables *found,
+    const char *const *envp)
+{
+	const char *room[ENV_ROOM], *p = direct->argv[0];
+	char cwd[CWD_ROOM];
+
+	envp = extend(envp, found, direct->assigns, room, cwd);
+	if (envp == NULL)
+		return;
+	while (*p != '\0' && *p != '/')
+		p++;
+	if (*p == '/')
+		sys_execve(direct->argv[0], direct->argv, envp);
+	else
+		search(found->path, direct->argv, envp);
+}
+
+/* Execute what the command names.  If it returns, nothing has changed. */
+static void
+execute_directly(const struct direct *direct, const char *const *envp)
+{
+	struct saved saved[SPIO_REDIRECTS];
+	struct variables found;
+	int i, ok = 1;
+
+	if (objection(envp, &found) != NULL)
+		return;
+	for (i = 0; ok && i < direct->redirects; i++)
+		ok = redirect(&direct->redirect[i], &saved[i]);
+	if (ok)
+		start(direct, &found, envp);
+	while (i-- > 0)
+		put_back(&saved[i]);
+}
+
+#endif

@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Commands run by libc and by ours are the same, for each shell as /bin/sh: see
+# differ.c.
+#
+#	t/differ.sh [COUNT [SEED [FILE]]]
+#
+# COUNT commands are generated, or those of FILE are taken.
+set -eu
+
+: "${top_srcdir:=..}" "${top_builddir:=.}" "${CC:=cc}"
+count=${1:-${SPAWNIO_DIFFER:-3400}}
+seed=${2:-$(date +%s)}
+file=${3-}
+differ=$top_builddir/t/differ
+
+[ -x "$differ" ] || { echo 'skipped: no engine of our own'; exit 77; }
+case ${CFLAGS-} in
+*-fsanitize=*) echo 'skipped: a sanitizer wants /proc'; exit 77 ;;
+esac
+if [ "$(id -u)" != 0 ]; then
+	[ -z "${SPIO_INSIDE-}" ] || exit 77
+	unshare -Urm true 2>/dev/null || { echo 'skipped: no root'; exit 77; }
+	SPIO_INSIDE=1 exec unshare -Urm "$0" "$@"
+fi
+
+root=$(mktemp -d)
+trap 'umount "$root/dev/null" 2>/dev/null; rm -rf --one-file-system "$root"' \
+    EXIT
+trap 'exit 1' HUP INT TERM
+
+# copy program...: with the libraries that it is linked to
+copy() {
+	for program; do
+		for file_ in "$program" $(ldd "$program" 2>/dev/null |
+		    grep -o '/[^ ]*'); do
+			mkdir -p "$root$(dirname "$file_")"
+			cp -L "$file_" "$root$file_"
+		done
+	done
+}
+
+mkdir -p "$root/bin" "$root/dev" "$root/spies" "$root/scripts" "$root/folder" \
+    "$root/output" "$root/work" "$root/tmp"
+$CC -static -O1 -o "$root/spies/spy" "$top_srcdir/t/spy.c" ||
+    { echo 'skipped: no static C library'; exit 77; }
+for name in a b-c x.y Foo_1; do
+	ln -s spy "$root/spies/$name"
+done
+cp "$root/spies/spy" "$root/spies/noexec"
+chmod 644 "$root/spies/noexec"
+mkdir "$root/spies/folder"
+printf '#!/bin/sh\necho "$0" "$@"\n' >"$root/scripts/script"
+printf 'echo text "$0" "$@"\n' >"$root/scripts/text"
+cp "$root/spies/spy" "$root/scripts/notmine"
+chmod 755 "$root/scripts/script" "$root/scripts/text"
+chmod 700 "$root/scripts/notmine"
+ln -s work "$root/link"
+mknod -m 666 "$root/dev/null" c 1 3 2>/dev/null ||
+    { : >"$root/dev/null" && mount --bind /dev/null "$root/dev/null"; }
+: >"$root/record"
+copy "$differ"
+chmod 755 "$root"
+chmod 666 "$root/record"
+chmod 777 "$root/output" "$root/work" "$root/tmp"
+if [ -n "$file" ]; then
+	# The programs that are named: spies, all of them.
+	sed 's/[^	]*	//; s/%[a-z0-9.]*/x/g' "$file" | tr -s ' \t;|&"()`\\' '\n' |
+	    grep -x '[A-Za-z0-9_.+-]*' | sort -u |
+	while read -r name; do
+		[ -e "$root/spies/$name" ] || ln -s spy "$root/spies/$name"
+	done
+fi
+
+status=0
+for shell in dash bash busybox; do
+	path=$(command -v "$shell") || { echo "$shell is not here"; continue; }
+	copy "$(readlink -f "$path")"
+	rm -f "$root/bin/sh" "$root/busybox"
+	[ "$shell" != busybox ] || : >"$root/busybox"
+	ln -s "$(readlink -f "$path")" "$root/bin/sh"
+	echo "== $shell, seed $seed"
+	if [ -n "$file" ]; then
+		"$differ" "$root" "$seed" -f "$file" || status=1
+	else
+		"$differ" "$root" "$seed" "$count" || status=1
+	fi
+done
+exit $status
