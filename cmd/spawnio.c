@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "explain.h"
 #include "summary.h"
 
 /* As env(1) has them. */
@@ -27,23 +28,32 @@ enum { FAILED = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
 
 struct options {
 	const char *engine;	/* or NULL */
+	const char *shell;	/* or NULL */
+	const char *explain;	/* a command, or NULL */
 	const char *trace;	/* a file, or NULL */
 	int summary;
 };
 
 static const char *const engines[] = {
-	"auto", "avfork", "vfork", "fork", "posix_spawn"
+	"auto", "avfork", "vfork", "fork", "posix_spawn", NULL
 };
+
+static const char *const shells[] = { "auto", "always", NULL };
 
 static const char usage[] =
 "usage: spawnio [options] program [argument]...\n"
+"       spawnio --explain=COMMAND\n"
 "\n"
 "Run program with the popen(), pclose() and system() of libspawnio.\n"
 "\n"
 "  -e, --engine=NAME   how to make children: auto, avfork, vfork, fork or\n"
 "                      posix_spawn\n"
+"  -S, --shell=WHEN    which commands /bin/sh runs: auto (those that need it)\n"
+"                      or always (all)\n"
 "  -s, --summary       when program has ended, tell what its calls cost\n"
 "  -t, --trace[=FILE]  add a line to FILE (" TRACE_FILE ") for each call\n"
+"  -x, --explain=COMMAND  tell what is executed for COMMAND and exit: 0 if it\n"
+"                      needs no shell, 1 if it does\n"
 "  -h, --help          print this and exit\n"
 "  -V, --version       print the version and exit\n"
 "\n"
@@ -57,24 +67,30 @@ say_more(void)
 	exit(FAILED);
 }
 
-static void
-check_engine(const char *name)
+/* name, if it is in the list. */
+static const char *
+check(const char *what, const char *name, const char *const *list)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
-		if (strcmp(name, engines[i]) == 0)
-			return;
-	warnx("no such engine: %s", name);
+	for (; *list != NULL; list++)
+		if (strcmp(name, *list) == 0)
+			return name;
+	warnx("no such %s: %s", what, name);
 	say_more();
+}
+
+static _Noreturn void
+finish(int status)
+{
+	if (fflush(stdout) == EOF || ferror(stdout))
+		err(FAILED, "standard output");
+	exit(status);
 }
 
 static _Noreturn void
 print_and_exit(const char *text)
 {
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-		err(FAILED, "standard output");
-	exit(0);
+	fputs(text, stdout);
+	finish(0);
 }
 
 static void
@@ -82,19 +98,28 @@ parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "engine", required_argument, NULL, 'e' },
+		{ "shell", required_argument, NULL, 'S' },
+		{ "explain", required_argument, NULL, 'x' },
 		{ "summary", no_argument, NULL, 's' },
 		{ "trace", optional_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
 	};
+	static const char letters[] = "+e:S:x:st::hV";
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+e:st::hV", names, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, letters, names, NULL)) != -1)
 		switch (c) {
 		case 'e':
-			check_engine(optarg);
-			options->engine = optarg;
+			options->engine = check("engine", optarg, engines);
+			break;
+		case 'S':
+			options->shell = check("choice of shell", optarg,
+			    shells);
+			break;
+		case 'x':
+			options->explain = optarg;
 			break;
 		case 's':
 			options->summary = 1;
@@ -109,7 +134,7 @@ parse(struct options *options, int argc, char **argv)
 		default:
 			say_more();
 		}
-	if (optind == argc) {
+	if (optind == argc && options->explain == NULL) {
 		warnx("no program to run");
 		say_more();
 	}
@@ -379,16 +404,20 @@ run_summarised(char **argv)
 int
 main(int argc, char **argv)
 {
-	struct options options = { NULL, NULL, 0 };
+	struct options options = { 0 };
 
 	/* As err(3) has it. */
 	if (argc > 0)
 		argv[0] = program_invocation_short_name;
 	parse(&options, argc, argv);
 	argv += optind;
+	if (options.explain != NULL)
+		finish(explain(options.explain));
 	preload();
 	if (options.engine != NULL)
 		set("SPAWNIO_ENGINE", options.engine);
+	if (options.shell != NULL)
+		set("SPAWNIO_SHELL", options.shell);
 	if (options.trace != NULL)
 		trace_to(options.trace);
 	if (options.summary)

@@ -5,7 +5,8 @@
 _spawnio() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local engines='auto avfork vfork fork posix_spawn'
-	local options='--engine= --summary --trace --trace= --help --version'
+	local options='--engine= --shell= --explain= --summary --trace --trace='
+	options+=' --help --version'
 	local i
 
 	# From the program's name on, it is that program's line.
@@ -13,7 +14,7 @@ _spawnio() {
 		case ${COMP_WORDS[i]},${COMP_WORDS[i + 1]-} in
 		-*,=)
 			((i += 2)) ;;
-		-e,* | --engine,*)
+		-[eSx],* | --engine,* | --shell,* | --explain,*)
 			((i++)) ;;
 		-*)	;;
 		*)
@@ -35,6 +36,9 @@ _spawnio() {
 	case $prev,$cur in
 	-e,* | --engine,*)
 		mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$cur") ;;
+	-S,* | --shell,*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always' -- "$cur") ;;
+	-x,* | --explain,*) ;;
 	--trace,*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*,-*)

@@ -23,8 +23,8 @@ struct fd_move {
 	int to;
 };
 
-/* A redirection of the command's own: fd becomes file, opened with flags, or, if
- * that is NULL, what from is, or is closed if from is -1. */
+/* A redirection of the command's own: fd becomes file, opened with flags, or,
+ * if that is NULL, what from is, or is closed if from is -1. */
 struct redirect {
 	const char *file;
 	int fd;

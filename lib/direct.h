@@ -39,8 +39,8 @@ struct variables {
 	int count;
 };
 
-/* Variables by which shells work, or which they set at their start, beside those
- * that begin with BASH. */
+/* Variables by which shells work, or which they set at their start, beside
+ * those that begin with BASH. */
 static const char *const heeded[] = {
 	"CHILD_MAX", "COMP_WORDBREAKS", "DIRSTACK", "EGID", "EPOCHREALTIME",
 	"EPOCHSECONDS", "ERRNO", "EUID", "EXECIGNORE", "EXECSHELL", "FPATH",

@@ -42,6 +42,28 @@ refuses() {
 	[ ! -s "$scratch/out" ] || bad "spawnio $*: something on its output"
 }
 
+# explains STATUS TEXT COMMAND: the output has a line that is TEXT.
+explains() {
+	ends "$1" --explain "$3"
+	grep -F -x -e "$2" "$scratch/out" >/dev/null ||
+	    bad "spawnio --explain '$3': $(cat "$scratch/out")"
+}
+
+refuses 'no such choice of shell' --shell=never true
+if [ "$NATIVE" != 0 ]; then
+	explains 0 "argv[1]: 'a b'" 'ls "a b"'
+	explains 0 "assignment: 'x=1'" 'x=1 ls'
+	explains 0 "redirection: 2 is what 1 is" 'ls 2>&1'
+	explains 0 "redirection: 7 is closed" 'ls 7>&-'
+	explains 0 "redirection: 1>> 'f'" 'ls >>f'
+	explains 0 "redirection: 0<> 'f'" 'ls <>f'
+	explains 1 'the shell, for a pipeline in the command' 'ls | cat'
+	env PWD=/nosuch "$spawnio" --explain ls >"$scratch/out" &&
+	    bad "spawnio --explain: status 0 for a wrong PWD"
+	grep 'the shell, for a PWD' "$scratch/out" >/dev/null ||
+	    bad "spawnio --explain: no word of a wrong PWD"
+fi
+ends 1 --explain 'echo x'
 refuses 'no program'
 refuses 'no program' --summary
 refuses 'no such engine: warp' --engine=warp true

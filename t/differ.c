@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The differential test: commands that are generated, or read, are run by libc's
- * popen() and system() and by ours, from the same state, in a root of their own
- * where every program is a spy.  What the spies were started with, what was
- * said, the files that were made and the status must be the same.
+/* The differential test: commands that are generated, or read, are run by
+ * libc's popen() and system() and by ours, from the same state, in a root of
+ * their own where every program is a spy.  What the spies were started with,
+ * what was said, the files that were made and the status must be the same.
  *
  *	differ ROOT SEED COUNT		generated commands
  *	differ ROOT SEED -f FILE	commands of FILE, a line each
@@ -103,7 +103,8 @@ add_quoted(char quote)
 	add_char(quote);
 	for (n = (int)below(6); n > 0; n--)
 		if (once_in(8) && quote == '"')
-			add(in_double[below(once_in(6) ? COUNT(in_double) : 7)]);
+			add(in_double[below(once_in(6) ?
+			    COUNT(in_double) : 7)]);
 		else if (once_in(20))
 			add(quote == '"' ? "\303\251" : "\"$\\`");
 		else
