@@ -10,7 +10,7 @@
  * SEED makes the states, and the commands, the same again. */
 #define _GNU_SOURCE
 
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -513,6 +513,7 @@ static void
 be_caller(int ours, enum way way)
 {
 	int report = fcntl(open_output("/output/report"), F_DUPFD_CLOEXEC, 200);
+	const struct rlimit limit = { PATIENCE, PATIENCE };
 	int null = open("/dev/null", O_RDONLY);
 
 	dup2(open_output("/output/out"), 1);
@@ -524,6 +525,7 @@ be_caller(int ours, enum way way)
 	dup3(report, 100, O_CLOEXEC);
 	set_environment();
 	set_signals();
+	setrlimit(RLIMIT_CPU, &limit);
 	alarm(PATIENCE);
 	call(ours, way, report);
 }
