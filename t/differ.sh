@@ -26,7 +26,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 root=$(mktemp -d)
-trap 'umount "$root/dev/null" 2>/dev/null; rm -rf --one-file-system "$root"' \
+trap 'umount "$root/dev/null" 2>/dev/null || :; rm -rf --one-file-system "$root"' \
     EXIT
 trap 'exit 1' HUP INT TERM
 
