@@ -51,7 +51,9 @@ done
 cp "$root/spies/spy" "$root/spies/noexec"
 chmod 644 "$root/spies/noexec"
 mkdir "$root/spies/folder"
+# shellcheck disable=SC2016
 printf '#!/bin/sh\necho "$0" "$@"\n' >"$root/scripts/script"
+# shellcheck disable=SC2016
 printf 'echo text "$0" "$@"\n' >"$root/scripts/text"
 cp "$root/spies/spy" "$root/scripts/notmine"
 chmod 755 "$root/scripts/script" "$root/scripts/text"
@@ -69,6 +71,7 @@ if [ -n "$file" ]; then
 	sed -e '/^#/d' -e 's/^[^	]*	//' -e 's/%{[^}]*}/x/g' \
 	    -e 's/%[-0-9.]*l*[a-zA-Z]/x/g' -e 's/\\n/ /g' -e 's/\\\\/\\/g' \
 	    "$file" >"$root/commands"
+	# shellcheck disable=SC1003
 	tr -s ' \t;|&"()`\\' '\n' <"$root/commands" |
 	    grep -x '[A-Za-z0-9_.+-]*' | sort -u |
 	while read -r name; do
