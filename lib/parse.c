@@ -220,18 +220,24 @@ skip_blanks(struct parser *p)
 		p->at++;
 }
 
-/* The descriptor of a number before an operator.  dash and yash take two
- * digits for a word. */
+/* Digits right before an operator: the descriptor that it is for. */
 static int
-read_number(struct parser *p, int *fd)
+is_number(const char *text)
 {
-	const char *end = p->at;
+	const char *end = text;
 
 	while (is_digit(*end))
 		end++;
-	if (end == p->at || (*end != '<' && *end != '>'))
+	return end != text && (*end == '<' || *end == '>');
+}
+
+/* dash and yash take two digits for a word. */
+static int
+read_number(struct parser *p, int *fd)
+{
+	if (!is_number(p->at))
 		return 1;
-	if (end > p->at + 1)
+	if (is_digit(p->at[1]))
 		return refuse(p, "a descriptor above 9");
 	*fd = *p->at++ - '0';
 	return 1;
@@ -306,7 +312,7 @@ read_redirect(struct parser *p, int fd)
 	if (!read_operator(p, r, &duplicating))
 		return 0;
 	skip_blanks(p);
-	if (ends_word(*p->at) || *p->at == '#')
+	if (ends_word(*p->at) || *p->at == '#' || is_number(p->at))
 		return refuse(p, "a redirection without a file");
 	if (!read_word(p, &word))
 		return 0;

@@ -33,6 +33,7 @@
 #define NOBODY		65534
 #define PATIENCE	20	/* seconds for one command */
 #define WORK		"/work"
+#define REPORT		200	/* a descriptor above all others */
 
 extern char **environ;
 
@@ -155,7 +156,7 @@ static void
 add_redirect(void)
 {
 	static const char *const numbers[] = {
-		"", "", "", "2", "1", "0", "3", "7", "9", "10", "12", "01"
+		"", "", "", "2", "1", "0", "3", "7", "9", "01"
 	};
 	static const char *const ops[] = {
 		"<", ">", ">>", "<>", ">|", ">&", "<&", ">&", "<<", "<<<"
@@ -326,7 +327,7 @@ set_descriptors(void)
 {
 	int fd;
 
-	close_range(5, ~0u, 0);
+	close_range(5, REPORT - 1, 0);
 	for (fd = 3; fd <= 5; fd++) {
 		dup2(1, fd);
 		if (fd == 5 || once_in(20))
@@ -379,12 +380,12 @@ static void
 forget(struct result *r, const char *line)
 {
 	size_t n = strlen(line);
-	char *at = memmem(r->text, r->length, line, n);
+	char *at;
 
-	if (at == NULL)
-		return;
-	r->length -= n;
-	memmove(at, at + n, (size_t)(r->text + r->length - at));
+	while ((at = memmem(r->text, r->length, line, n)) != NULL) {
+		r->length -= n;
+		memmove(at, at + n, (size_t)(r->text + r->length - at));
+	}
 }
 
 static int
@@ -407,8 +408,7 @@ note_folder(struct result *r, const char *folder)
 		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
 			note_file(r, path);
 		note(r, path, what, (size_t)snprintf(what, sizeof(what),
-		    "mode %#o size %ld\n", st.st_mode, S_ISREG(st.st_mode) ?
-		    (long)st.st_size : 0));
+		    "mode %#o\n", st.st_mode));
 		free(entries[i]);
 	}
 	free(entries);
@@ -470,7 +470,9 @@ call(int ours, enum way way, int report)
 	FILE *stream;
 	size_t n, total = 0;
 	int status = -2, error, head;
+	void (*chld)(int) = signal(SIGCHLD, SIG_DFL);
 
+	signal(SIGCHLD, chld);
 	errno = 0;
 	if (way == SYSTEM) {
 		status = ours ? ssystem(command) : system(command);
@@ -490,6 +492,9 @@ call(int ours, enum way way, int report)
 			status = ours ? spclose(stream) : pclose(stream);
 	}
 	error = status == -1 || status == -2 ? errno : 0;
+	/* Of which ours knows more: libspawnio(7). */
+	if (error == ECHILD || chld == SIG_IGN)
+		status = error = 0;
 	/* A shell that has not executed its last command says so. */
 	if (WIFSIGNALED(status))
 		status = (128 + WTERMSIG(status)) << 8;
@@ -512,7 +517,8 @@ open_output(const char *path)
 static void
 be_caller(int ours, enum way way)
 {
-	int report = fcntl(open_output("/output/report"), F_DUPFD_CLOEXEC, 200);
+	int report = fcntl(open_output("/output/report"), F_DUPFD_CLOEXEC,
+	    REPORT);
 	const struct rlimit limit = { PATIENCE, PATIENCE };
 	int null = open("/dev/null", O_RDONLY);
 
@@ -522,7 +528,6 @@ be_caller(int ours, enum way way)
 	if (chdir(WORK) != 0)
 		err(2, WORK);
 	set_descriptors();
-	dup3(report, 100, O_CLOEXEC);
 	set_environment();
 	set_signals();
 	setrlimit(RLIMIT_CPU, &limit);
@@ -555,9 +560,9 @@ run(int ours, enum way way, unsigned long long state)
 	note_file(r, "/output/report");
 	note_file(r, "/output/out");
 	note_file(r, "/output/err");
-	forget(r, "Terminated\n");
 	note_folder(r, WORK);
 	note_folder(r, WORK "/folder");
+	forget(r, "Terminated\n");
 }
 
 static unsigned long tried, direct;
