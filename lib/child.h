@@ -32,7 +32,7 @@ struct redirect {
 	int from;
 };
 
-#define SPIO_REDIRECTS	8
+#define SPIO_REDIRECTS	6
 
 /* What the command is without a shell; argv is NULL if it needs one. */
 struct direct {

@@ -7,9 +7,11 @@
 
 #include "child.h"
 
-#define SPIO_WORDS	64
-#define SPIO_ASSIGNS	8
-#define SPIO_TEXT	1536
+/* It lies on the caller's stack, beside that of the child, and both on the
+ * smallest that a thread may have. */
+#define SPIO_WORDS	32
+#define SPIO_ASSIGNS	4
+#define SPIO_TEXT	768
 
 /* What is found, with all the memory that it takes. */
 struct command {
