@@ -199,6 +199,7 @@ take(const struct seccomp_notif *n)
 		answer(n->id, nr, err);
 		return;
 	}
+	atomic_store(&shared->file, n->data.args[nr == __NR_execveat]);
 	if (atomic_load(&shared->held) < atomic_load(&shared->hold)) {
 		waiting[nwaiting++] = (struct waiting){ n->id, -1 };
 		atomic_store(&shared->last, (int)n->pid);

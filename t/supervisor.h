@@ -49,6 +49,7 @@ struct supervisor {
 	atomic_int held;	/* waiting for sv_go(), */
 	atomic_int last;	/* and which of them came last */
 	atomic_int passed;	/* execs that were let go, ever */
+	atomic_ulong file;	/* the last exec's file name, where it lies */
 	atomic_int seen;	/* calls of that half */
 	atomic_int failed;	/* calls that were made to fail */
 	atomic_int err;		/* what with; 0: which is past the last */
