@@ -316,6 +316,9 @@ read_redirect(struct parser *p, int fd)
 		return refuse(p, "a redirection without a file");
 	if (!read_word(p, &word))
 		return 0;
+	/* dash and busybox read 2>&1>f as 2>& and 1>f; and bash >1>f so. */
+	if (is_digit(word.text[0]) && (*p->at == '<' || *p->at == '>'))
+		return refuse(p, "a number between two redirections");
 	p->redirects++;
 	if (duplicating)
 		return read_source(p, &word, r);

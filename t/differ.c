@@ -164,7 +164,7 @@ add_redirect(void)
 	static const char *const files[] = {
 		"out", "out", "in", "in", "missing", "folder", "closed",
 		"/dev/null", "/dev/null", "'q f'", "\"in\"", "folder/new",
-		"$x", "", "\\o", "/dev/full", "~", "a*", "fifo"
+		"1", "12", "$x", "", "\\o", "/dev/full", "~", "a*", "fifo"
 	};
 	static const char *const sources[] = {
 		"1", "1", "2", "0", "3", "4", "5", "9", "-", "-", "10", "x",
@@ -252,10 +252,12 @@ generate(void)
 	for (n = (int)below(5); n > 0; n--) {
 		if (!once_in(12))
 			add_blank();
-		if (once_in(3))
-			add_redirect();
-		else
+		if (!once_in(3))
 			add_word();
+		else
+			do
+				add_redirect();
+			while (once_in(6));
 	}
 	if (once_in(30)) {
 		add(PICK(glue));

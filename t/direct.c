@@ -692,7 +692,9 @@ static const char *const strange[] = {
 	"exec exec /bin/echo a", "exec x=1 /bin/echo a", "''", "\"\" a",
 	"a\\ b", "BASH_XTRACEFD=2 /bin/echo a", "UID=1 /bin/echo a",
 	"LANG=nosuch /bin/echo a", "function f", "coproc x", "[[ a ]]",
-	"/bin/cat <&x", "~/x", ")", "/bin/echo a >& 1x"
+	"/bin/cat <&x", "~/x", ")", "/bin/echo a >& 1x",
+	"/bin/echo a 2>&1>out", "/bin/echo a >1>out", "/bin/echo a <1<in",
+	"/bin/cat 3<&0<in", "/bin/echo a >12>out"
 };
 
 START_TEST(what_shells_read_differently_is_theirs)
