@@ -18,7 +18,7 @@
 #include "sys.h"
 
 /* On a stack of 8 KiB, of which tools have the most. */
-#define PATH_ROOM	512
+#define PATH_ROOM	256
 #define CWD_ROOM	256
 #define ENV_ROOM	160	/* strings, where one is to be added */
 #define ENV_MOST	512	/* strings: each is compared with each */
@@ -313,11 +313,35 @@ put_back(const struct saved *saved)
 		sys_close(saved->fd);
 }
 
-/* The errors after which a shell looks further. */
+/* All shells look further where there is no such file; where there is one that
+ * cannot be executed, some do. */
 static int
-is_not_there(long r)
+is_elsewhere(const char *file)
 {
+	struct kernel_statx st;
+	long r = sys_statx(file, &st);
+
+	if (r == 0)
+		return S_ISDIR(st.mode);
 	return r == -ENOENT || r == -ENOTDIR || r == -EACCES;
+}
+
+/* The first element of path, a slash and name: 0 if it is too long for file. */
+static int
+join(char *file, const char *path, const char *name)
+{
+	size_t n;
+
+	for (n = 0; *path != '\0' && *path != ':'; path++) {
+		if (n == PATH_ROOM - 1)
+			return 0;
+		file[n++] = *path;
+	}
+	file[n++] = '/';
+	for (; n < PATH_ROOM; name++)
+		if ((file[n++] = *name) == '\0')
+			return 1;
+	return 0;
 }
 
 /* Only if it fails does it return. */
@@ -325,23 +349,17 @@ static void
 search(const char *path, const char *const *argv, const char *const *envp)
 {
 	char file[PATH_ROOM];
-	const char *name;
-	size_t n;
-	long r;
 
-	do {
-		for (n = 0; *path != '\0' && *path != ':'; n++, path++)
-			if (n < PATH_ROOM)
-				file[n] = *path;
-		if (n < PATH_ROOM)
-			file[n++] = '/';
-		for (name = argv[0]; n < PATH_ROOM &&
-		    (file[n++] = *name) != '\0'; name++)
-			;
-		if (n == PATH_ROOM)
+	while (join(file, path, argv[0])) {
+		if (!is_elsewhere(file)) {
+			sys_execve(file, argv, envp);
 			return;
-		r = sys_execve(file, argv, envp);
-	} while (is_not_there(r) && *path++ == ':');
+		}
+		while (*path != '\0' && *path != ':')
+			path++;
+		if (*path++ == '\0')
+			return;
+	}
 }
 
 static void

@@ -20,6 +20,7 @@
 #define NOBODY		65534
 #define MOST_WORDS	32	/* parse.h: without a shell */
 #define MOST_TEXT	768
+#define MOST_PATH	256	/* direct.h: a file that is found, with its NUL */
 #define MOST_ASSIGNS	4
 #define MOST_REDIRECTS	6
 #define MOST_STRINGS	160	/* direct.h: to which one may be added */
@@ -566,7 +567,8 @@ static const char *const redirections[] = {
 	">out 2>&1", "2>&1 >out", "3>&1 1>&2 2>&3 3>&-", "5>out", "5>&-",
 	"5<in", "6>&1", "7>&-", "3>&3", "0<&3", "9<>new", "<&-", ">&-",
 	"2>&-", "<&- >&- 2>&-", ">out >&- >in", "3<in 3<folder/../in",
-	"5>&4 4>&5", "6<in 7<&6 8<&7 9<&8 6<&-"
+	"5>&4 4>&5", "6<in 7<&6 8<&7 9<&8 6<&-",
+	"4>&3 3>out 3<in"
 };
 
 START_TEST(descriptors_are_those_of_the_shell)
@@ -771,18 +773,53 @@ START_TEST(pwd_may_lead_through_a_link)
 }
 END_TEST
 
-/* The elements before the one that has it cost an exec each. */
+static void
+set_path(const char *format, ...)
+{
+	char path[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	setenv("PATH", path, 1);
+}
+
 START_TEST(path_is_searched)
 {
-	char path[128];
+	ck_assert_int_eq(mkdir("folder/cat", 0755), 0);
+	set_path("/nosuch:%s/in:%s/folder:/bin", work, work);
+	ck_assert_str_eq(output_by(DIRECT, 0, "cat in"), "input\n");
+	rmdir("folder/cat");
+}
+END_TEST
 
-	snprintf(path, sizeof(path), "/nosuch:%s/in:%s/folder:/bin", work,
-	    work);
-	setenv("PATH", path, 1);
+START_TEST(path_with_one_that_cannot_be_executed)
+{
+	make_file("cat", "#!/nosuch/interpreter\n", _i == 0 ? 0644 : 0755);
+	set_path("%s:/bin", work);
 	begin();
-	ck_assert_str_eq(output("cat in"), "input\n");
-	ck_assert_int_eq(atomic_load(&sv->passed) - passed, 4);
-	ck_assert(atomic_load(&sv->file) != shell);
+	run_command("2>/dev/null cat in >out");
+	expect(TRIED, "cat");
+}
+END_TEST
+
+/* The element that has it is the last that there is room for, or longer. */
+START_TEST(long_elements_of_path)
+{
+	char slashes[1024];
+
+	memset(slashes, '/', sizeof(slashes));
+	ck_assert_int_eq(symlink("/bin/echo", "cat"), 0);
+	for (int n = MOST_PATH - 40; n < (int)sizeof(slashes); n++) {
+		int rest = n - (int)strlen(work) - (int)strlen("/cat");
+
+		if (n > MOST_PATH + 4)
+			n += 64;
+		set_path("%.*s%s:/bin", rest, slashes, work);
+		ck_assert_str_eq(output_by(n < MOST_PATH ? DIRECT : SHELL, 0,
+		    "cat a"), "a\n");
+	}
 }
 END_TEST
 
@@ -897,10 +934,11 @@ static const struct {
 	int status;	/* 0: each shell its own */
 } failures[] = {
 	{ "/nosuch", TRIED, 127 },
-	{ "nosuch", TRIED, 127 },
-	{ "nosuch a >out 2>&1", TRIED, 127 },
+	{ "nosuch", SHELL, 127 },
+	{ "nosuch a >out 2>&1", SHELL, 127 },
 	{ "exec /nosuch", TRIED, 127 },
-	{ "x=1 nosuch 3>out 2>&1", TRIED, 127 },
+	{ "x=1 nosuch 3>out 2>&1", SHELL, 127 },
+	{ "x=1 /nosuch 3>out 2>&1", TRIED, 127 },
 	{ "./in", TRIED, 126 },
 	{ "./folder", TRIED, 126 },
 	{ "in/x", TRIED, 0 },
@@ -1234,6 +1272,9 @@ add_direct(TCase *tcase)
 	    COUNT(operators));
 	tcase_add_test(tcase, redirections_are_made_in_their_order);
 	tcase_add_test(tcase, path_is_searched);
+	tcase_add_loop_test(tcase, path_with_one_that_cannot_be_executed, 0,
+	    2);
+	tcase_add_test(tcase, long_elements_of_path);
 	tcase_add_test(tcase, pwd_is_added);
 }
 
