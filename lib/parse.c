@@ -287,15 +287,33 @@ read_source(struct parser *p, const struct word *word, struct redirect *r)
 	return 1;
 }
 
-/* Shells open some names themselves, and those of descriptors are not the same
- * before an exec and after. */
+/* After slashes, dots or nothing: what may be /dev, /proc or /proc/self. */
+static int
+begins_special(const char *file)
+{
+	static const char *const names[] = { "dev", "proc", "self" };
+	size_t i, n;
+
+	file += strspn(file, "./");
+	n = strcspn(file, "/");
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (n == strlen(names[i]) && strncmp(file, names[i], n) == 0)
+			return 1;
+	return 0;
+}
+
+/* Shells open some names themselves, and those of descriptors and of the
+ * process are not the same before an exec and after. */
 static int
 check_file(struct parser *p, const char *file)
 {
+	const char *at;
+
 	if (strcmp(file, "/dev/null") == 0)
 		return 1;
-	if (strncmp(file, "/dev", 4) == 0 || strncmp(file, "/proc", 5) == 0)
-		return refuse(p, "a file below /dev or /proc");
+	for (at = file; at != NULL; at = strstr(*at != '\0' ? at + 1 : at, "/."))
+		if (begins_special(at))
+			return refuse(p, "a file below /dev or /proc");
 	return 1;
 }
 

@@ -180,6 +180,7 @@ fill_work(void)
 	snprintf(text, sizeof(text), "exec %s spy %s\n", spy, work);
 	make_file("text", text, 0755);
 	make_file("in", "input\n", 0644);
+	make_file("devx", "dev\n", 0644);
 	make_file("bad", "#!/nosuch/interpreter\n", 0755);
 	make_file("good", "#!/bin/cat\n", 0755);
 	ck_assert_int_eq(mkdir("folder", 0755), 0);
@@ -459,6 +460,7 @@ static const struct { const char *command, *output; } plain[] = {
 	{ "<in /bin/cat", "input\n" },
 	{ "</dev/null /bin/cat", "" },
 	{ "/bin/cat<in>&1", "input\n" },
+	{ "/bin/cat <./devx", "dev\n" },
 };
 
 START_TEST(plain_command_needs_no_shell)
@@ -674,6 +676,11 @@ static const struct { const char *command, *output; } shells[] = {
 	{ "LC_ALL= /bin/echo a", "a\n" },
 	{ "/bin/cat </dev/stdin", "" },
 	{ "/bin/cat <\"/proc/self/../self/fd/0\"", "" },
+	{ "/bin/cat </dev/fd/0", "" },
+	{ "/bin/cat <//dev/fd/0", "" },
+	{ "/bin/cat <./../../dev/fd/0", "" },
+	{ "/bin/cat </tmp/../dev/./fd/0", "" },
+	{ "/bin/cat </tmp/..//.//dev/fd/0", "" },
 	{ "/bin/cat <'in' <&\"0\"", "input\n" },
 };
 
