@@ -311,7 +311,7 @@ check_file(struct parser *p, const char *file)
 
 	if (strcmp(file, "/dev/null") == 0)
 		return 1;
-	for (at = file; at != NULL; at = strstr(*at != '\0' ? at + 1 : at, "/."))
+	for (at = file; at != NULL && *at != '\0'; at = strstr(at + 1, "/."))
 		if (begins_special(at))
 			return refuse(p, "a file below /dev or /proc");
 	return 1;
