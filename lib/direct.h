@@ -266,20 +266,25 @@ is_plain(const struct redirect *r)
 	    st.rdev_major == 1 && st.rdev_minor == 3));
 }
 
+/* O_NONBLOCK, as another's lease on the file, or the caller's own, would be
+ * waited for. */
 static int
 open_file(const struct redirect *r)
 {
 	long fd;
+	int ok;
 
 	if (!is_plain(r))
 		return 0;
-	fd = sys_openat(AT_FDCWD, r->file, r->flags, 0666);
-	if (fd < 0 || fd == r->fd)
-		return fd >= 0;
-	if (sys_dup3((int)fd, r->fd, 0) < 0)
+	fd = sys_openat(AT_FDCWD, r->file, r->flags | O_NONBLOCK, 0666);
+	if (fd < 0)
 		return 0;
-	sys_close((int)fd);
-	return 1;
+	ok = sys_fcntl((int)fd, F_SETFL, r->flags & O_APPEND) >= 0;
+	if (fd != r->fd) {
+		ok = ok && sys_dup3((int)fd, r->fd, 0) >= 0;
+		sys_close((int)fd);
+	}
+	return ok;
 }
 
 /* 0 if it could not be done. */
