@@ -391,8 +391,10 @@ extend(const char *const *envp, const struct variables *found,
 		;
 	if (found->count + i + 2 > ENV_ROOM)
 		return NULL;
-	for (i = 0; i <= found->count; i++)
+	/* Another thread may have changed it since it was counted. */
+	for (i = 0; i < found->count && envp[i] != NULL; i++)
 		room[i] = envp[i];
+	room[i] = NULL;
 	if (found->pwd == NULL) {
 		for (i = 0; i < 4; i++)
 			cwd[i] = "PWD="[i];
