@@ -28,8 +28,11 @@
 
 struct saved {
 	int fd;
-	int copy;		/* -1: it was closed, to the shell */
+	int copy;		/* or one of these */
 };
+
+#define WAS_CLOSED	(-1)	/* to the shell */
+#define NOT_SAVED	(-2)	/* nor changed */
 
 /* What the child needs of the environment. */
 struct variables {
@@ -292,12 +295,14 @@ static int
 redirect(const struct redirect *r, struct saved *saved)
 {
 	saved->fd = r->fd;
-	saved->copy = -1;
+	saved->copy = WAS_CLOSED;
 	if (is_open(r->fd)) {
 		saved->copy = (int)sys_fcntl(r->fd, F_DUPFD_CLOEXEC,
 		    SAVE_ABOVE);
-		if (saved->copy < 0)
+		if (saved->copy < 0) {
+			saved->copy = NOT_SAVED;
 			return 0;
+		}
 	}
 	if (r->file != NULL)
 		return open_file(r);
@@ -314,7 +319,7 @@ put_back(const struct saved *saved)
 {
 	if (saved->copy >= 0)
 		sys_dup3(saved->copy, saved->fd, 0);
-	else if (saved->copy == -1)
+	else if (saved->copy == WAS_CLOSED)
 		sys_close(saved->fd);
 }
 
