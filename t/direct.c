@@ -7,7 +7,9 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <dirent.h>
 #include <limits.h>
@@ -20,7 +22,7 @@
 #define NOBODY		65534
 #define MOST_WORDS	32	/* parse.h: without a shell */
 #define MOST_TEXT	768
-#define MOST_PATH	256	/* direct.h: a file that is found, with its NUL */
+#define MOST_PATH	256	/* direct.h: a file's, with its NUL */
 #define MOST_ASSIGNS	4
 #define MOST_REDIRECTS	6
 #define MOST_STRINGS	160	/* direct.h: to which one may be added */
@@ -235,6 +237,13 @@ start(void)
 	start_cold();
 	ck_assert_str_eq(engine_in_use(), engine);
 	shell = atomic_load(&sv->file);
+}
+
+/* Is it one that returns before the exec? */
+static bool
+is_early(void)
+{
+	return strcmp(engine, "avfork") == 0 || strcmp(engine, "fork") == 0;
 }
 
 static int passed;
@@ -1037,13 +1046,92 @@ START_TEST(fifo_is_written_by_the_shell)
 }
 END_TEST
 
-/* --- what the child reads is its own --- */
-
-static bool
-is_early(void)
+/* Whoever opens it waits until the caller gives it up. */
+START_TEST(lease_is_waited_for_by_the_shell)
 {
-	return strcmp(engine, "avfork") == 0 || strcmp(engine, "fork") == 0;
+	FILE *stream;
+	int fd = open("in", O_RDONLY | O_CLOEXEC);
+
+	on_signal(SIGIO, do_nothing, SA_RESTART);
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) == -1) {
+		left_out("no leases: lease_is_waited_for_by_the_shell");
+		return;
+	}
+	begin();
+	stream = open_command("r", "/bin/cat <in");
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	ck_assert_str_eq(rest_of(stream), "input\n");
+	assert_exit(close_command(stream), 0);
+	if (!is_early())	/* it may have come too late */
+		expect(SHELL, "lease");
+	close(fd);
 }
+END_TEST
+
+/* --- calls that fail in the child --- */
+
+#define CHILD_ERRNOS	2
+
+static const struct sv_call child_calls[] = {
+	{ SYS_fcntl, { EMFILE, EPERM } },
+	{ SYS_dup3, { EBUSY, EPERM } },
+	{ SYS_openat, { EMFILE, EPERM } },
+	{ SYS_statx, { ENOSYS, EPERM } },
+	{ SYS_getcwd, { ENOENT, ERANGE } },
+	{ SYS_execve, { ENOMEM, EACCES } },
+};
+
+static void
+start_to_fail(void)
+{
+	sv = sv_start(child_calls, COUNT(child_calls));
+	ck_assert_ptr_nonnull(sv);
+	make_work();
+}
+
+/* This program is told from a child that has not executed it by its file. */
+static void
+copy_spy(const char *path)
+{
+	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+
+	while (sendfile(out, in, NULL, 1 << 20) > 0)
+		;
+	close(in);
+	close(out);
+}
+
+START_TEST(failure_in_the_child_is_invisible)
+{
+	static struct result want, got;
+	char command[256], path[64];
+	int nth = 0;
+
+	unsetenv("PWD");
+	snprintf(path, sizeof(path), "%s-spy", work);
+	copy_spy(path);
+	snprintf(command, sizeof(command),
+	    "x=1 %s spy %s 3>out 6>new 4>&3 <in 2>&1 5>&-", path, work);
+	want_shell(true);
+	get_result(&want, command, false);
+	want_shell(false);
+	atomic_store(&sv->which, _i);
+	do {
+		sv_arm(sv, SV_CHILD, ++nth);
+		get_result(&got, command, false);
+		sv_disarm(sv);
+		if (strcmp(got.text, want.text) != 0)
+			break;
+	} while (atomic_load(&sv->failed) > 0);
+	unlink(path);
+	ck_assert_msg(strcmp(got.text, want.text) == 0,
+	    "call %d fails:\n%s\nnone:\n%s", nth, got.text, want.text);
+	ck_assert_int_gt(nth, 10);
+}
+END_TEST
+
+/* --- what the child reads is its own --- */
 
 static void
 spoil(char *text)
@@ -1299,6 +1387,7 @@ add_same(TCase *tcase)
 	tcase_add_test(tcase, more_descriptors_than_may_be);
 	tcase_add_test(tcase, fifo_is_opened_by_the_shell);
 	tcase_add_test(tcase, fifo_is_written_by_the_shell);
+	tcase_add_test(tcase, lease_is_waited_for_by_the_shell);
 }
 
 static void
@@ -1348,6 +1437,14 @@ add_settings(TCase *tcase)
 	tcase_add_test(tcase, flag_overrides_the_variable);
 }
 
+static void
+add_faults(TCase *tcase)
+{
+	tcase_add_checked_fixture(tcase, start_to_fail, remove_work);
+	tcase_add_loop_test(tcase, failure_in_the_child_is_invisible, 0,
+	    CHILD_ERRNOS);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1367,5 +1464,6 @@ main(int argc, char **argv)
 	add_shell(add_case(suite, "shell"));
 	add_limits(add_case(suite, "limits"));
 	add_settings(add_case(suite, "settings"));
+	add_faults(add_case(suite, "faults"));
 	return run(suite);
 }
