@@ -705,7 +705,7 @@ END_TEST
 static const char *const strange[] = {
 	"/bin/echo a 10>out", "/bin/echo a >&out", "/bin/echo {a,b}",
 	"/bin/echo 'a", "/bin/echo \"a", "/bin/echo a\\", "/bin/echo a >",
-	"/bin/echo a <<<b", "/bin/echo a &>out", "/bin/echo a >&1-",
+	"/bin/echo a <<<b", "/bin/echo a >&1-",
 	"x+=1 /bin/echo a", "=x a", "%1", "-x", "exec -a x /bin/echo a",
 	"exec exec /bin/echo a", "exec x=1 /bin/echo a", "''", "\"\" a",
 	"a\\ b", "BASH_XTRACEFD=2 /bin/echo a", "UID=1 /bin/echo a",
