@@ -687,6 +687,7 @@ static const struct { const char *command, *output; } shells[] = {
 	{ "exec", "" },
 	{ "exec /bin/echo a >&1 #", "a\n" },
 	{ ">&1 exec /bin/echo a", "a\n" },
+	{ "x=1 exec /bin/echo a", "a\n" },
 	{ "PATH=/bin cat in", "input\n" },
 	{ "PWD=/ /bin/echo a", "a\n" },
 	{ "OLDPWD=/ /bin/echo a", "a\n" },
@@ -722,8 +723,9 @@ static const char *const strange[] = {
 	"a\\ b", "BASH_XTRACEFD=2 /bin/echo a", "UID=1 /bin/echo a",
 	"LANG=nosuch /bin/echo a", "function f", "[[ a ]]",
 	"/bin/cat <&x", "~/x", ")", "/bin/echo a >& 1x",
-	"/bin/echo a 2>&1>out", "/bin/echo a >1>out", "/bin/echo a <1<in",
-	"/bin/cat 3<&0<in", "/bin/echo a >12>out"
+	"x+=a/b /bin/echo a", "x\"=\"1 /bin/echo a", "x\\=1 /bin/echo a",
+	"%x/y", "-x/y", "@/y", "/bin/echo a 2>&1>out",
+	"/bin/echo a >1>out", "/bin/echo a <1<in", "/bin/cat 3<&0<in", "/bin/echo a >12>out"
 };
 
 START_TEST(what_shells_read_differently_is_theirs)
