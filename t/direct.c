@@ -1184,15 +1184,26 @@ START_TEST(all_is_copied_before_return)
 }
 END_TEST
 
+/* Where the frames of a call were that has returned. */
+static void
+spoil_stack(void)
+{
+	volatile char frames[6144];
+
+	for (size_t i = 0; i < sizeof(frames); i++)
+		frames[i] = '#';
+}
+
 /* At once, so that the child has most to do yet. */
 START_TEST(command_may_change_at_once)
 {
 	char command[64];
 	FILE *stream;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 300; i++) {
 		snprintf(command, sizeof(command), "x=%d cat <in 3>out", i);
 		stream = spopen(command, "r");
+		spoil_stack();
 		spoil(command);
 		ck_assert_ptr_nonnull(stream);
 		ck_assert_str_eq(rest_of(stream), "input\n");
