@@ -725,7 +725,8 @@ static const char *const strange[] = {
 	"/bin/cat <&x", "~/x", ")", "/bin/echo a >& 1x",
 	"x+=a/b /bin/echo a", "x\"=\"1 /bin/echo a", "x\\=1 /bin/echo a",
 	"%x/y", "-x/y", "@/y", "/bin/echo a 2>&1>out",
-	"/bin/echo a >1>out", "/bin/echo a <1<in", "/bin/cat 3<&0<in", "/bin/echo a >12>out"
+	"/bin/echo a >1>out", "/bin/echo a <1<in", "/bin/cat 3<&0<in",
+	"/bin/echo a >12>out"
 };
 
 START_TEST(what_shells_read_differently_is_theirs)
