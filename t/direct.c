@@ -1476,7 +1476,7 @@ main(int argc, char **argv)
 	Suite *suite;
 
 	if (argc > 2 && strcmp(argv[1], "spy") == 0)
-		return be_spy(argc, argv);
+		_exit(be_spy(argc, argv));
 	if (!sv_works())
 		return 77;
 	engine = engine_of_tests();
