@@ -17,7 +17,7 @@
 
 #define THREADS		8
 #define LAUNCHES	20000	/* with the engine that the gate takes if it */
-#define FEWER		2000	/* finds nothing against it; with the others */
+#define FEWER		1000	/* finds nothing against it; with the others */
 #define TICK		1000	/* microseconds from signal to signal, */
 #define PAUSE		20000	/* and from one fork, or cancel, to the next */
 
