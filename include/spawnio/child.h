@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: ISC */
+/* System calls for a child that runs in the memory of its caller, as that of
+ * avfork(3) does: in line, no libc, no thread pointer, errno left alone.  Each
+ * does what the call of that name in section 2 of the manual does, for this
+ * process alone, and returns -errno if it fails.  See spawnio_child(3). */
+
+#ifndef SPAWNIO_CHILD_H
+#define SPAWNIO_CHILD_H
+
+#include <sys/types.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spawnio/syscall.h>
+
+/* libc's are the kernel's too where longs have 64 bits. */
+struct rlimit;
+struct sched_param;
+struct timespec;
+
+/* Newer than some libc headers; the same number on every CPU. */
+#ifndef SYS_close_range
+# define SYS_close_range	436
+#endif
+
+/* A local variable whose address is taken makes a compiler look at the thread
+ * pointer, if it protects stacks, or call memset(), if it initialises all: such
+ * a function is told not to, and stays out of others that are not. */
+#define SPAWNIO_APART	__attribute__((__noinline__, __unused__)) \
+	SPAWNIO_NO_PROTECTOR
+#define SPAWNIO_NO_PROTECTOR
+#define SPAWNIO_UNINITIALIZED
+#if defined(__has_attribute)
+# if __has_attribute(__no_stack_protector__)
+#  undef SPAWNIO_NO_PROTECTOR
+#  define SPAWNIO_NO_PROTECTOR	__attribute__((__no_stack_protector__))
+# endif
+# if __has_attribute(__uninitialized__)
+#  undef SPAWNIO_UNINITIALIZED
+#  define SPAWNIO_UNINITIALIZED	__attribute__((__uninitialized__))
+# endif
+#endif
+
+/* In a loop that a compiler would make a call of memcpy() or strlen(). */
+#define SPAWNIO_BARRIER()	__asm__ __volatile__("" : : : "memory")
+
+/* --- descriptors --- */
+
+static __inline__ int
+child_close(int fd)
+{
+	return (int)child_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+/* From first to last, both included; Linux 5.9. */
+static __inline__ int
+child_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	return (int)child_syscall(SYS_close_range, first, last, flags, 0, 0,
+	    0);
+}
+
+/* op is F_SETFD or another whose argument, if any, is a number or a pointer. */
+static __inline__ int
+child_fcntl(int fd, int op, long arg)
+{
+	return (int)child_syscall(SYS_fcntl, fd, op, arg, 0, 0, 0);
+}
+
+static __inline__ int
+child_dup3(int from, int to, int flags)
+{
+	return (int)child_syscall(SYS_dup3, from, to, flags, 0, 0, 0);
+}
+
+/* dup2(n, n) is n if that is open, and keeps FD_CLOEXEC: F_GETFD asks. */
+static __inline__ int
+child_dup2(int from, int to)
+{
+	int flags;
+
+	if (from != to)
+		return child_dup3(from, to, 0);
+	flags = child_fcntl(from, 1, 0);
+	return flags < 0 ? flags : to;
+}
+
+static __inline__ int
+child_openat(int folder, const char *file, int flags, mode_t mode)
+{
+	return (int)child_syscall(SYS_openat, folder, (long)file, flags,
+	    (long)mode, 0, 0);
+}
+
+/* AT_FDCWD; the mode is always there. */
+static __inline__ int
+child_open(const char *file, int flags, mode_t mode)
+{
+	return child_openat(-100, file, flags, mode);
+}
+
+static __inline__ int
+child_pipe2(int *ends, int flags)
+{
+	return (int)child_syscall(SYS_pipe2, (long)ends, flags, 0, 0, 0, 0);
+}
+
+static __inline__ ssize_t
+child_read(int fd, void *data, size_t size)
+{
+	return child_syscall(SYS_read, fd, (long)data, (long)size, 0, 0, 0);
+}
+
+static __inline__ ssize_t
+child_write(int fd, const void *data, size_t size)
+{
+	return child_syscall(SYS_write, fd, (long)data, (long)size, 0, 0, 0);
+}
+
+static __inline__ off_t
+child_lseek(int fd, off_t offset, int whence)
+{
+	return child_syscall(SYS_lseek, fd, offset, whence, 0, 0, 0);
+}
+
+/* --- folders and modes --- */
+
+static __inline__ int
+child_chdir(const char *folder)
+{
+	return (int)child_syscall(SYS_chdir, (long)folder, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_fchdir(int fd)
+{
+	return (int)child_syscall(SYS_fchdir, fd, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_chroot(const char *folder)
+{
+	return (int)child_syscall(SYS_chroot, (long)folder, 0, 0, 0, 0, 0);
+}
+
+/* The mask that was; cannot fail. */
+static __inline__ mode_t
+child_umask(mode_t mask)
+{
+	return (mode_t)child_syscall(SYS_umask, (long)mask, 0, 0, 0, 0, 0);
+}
+
+/* --- processes, sessions and terminals --- */
+
+static __inline__ pid_t
+child_getpid(void)
+{
+	return (pid_t)child_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ pid_t
+child_getppid(void)
+{
+	return (pid_t)child_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ pid_t
+child_gettid(void)
+{
+	return (pid_t)child_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ pid_t
+child_getpgid(pid_t pid)
+{
+	return (pid_t)child_syscall(SYS_getpgid, pid, 0, 0, 0, 0, 0);
+}
+
+static __inline__ pid_t
+child_getsid(pid_t pid)
+{
+	return (pid_t)child_syscall(SYS_getsid, pid, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setpgid(pid_t pid, pid_t group)
+{
+	return (int)child_syscall(SYS_setpgid, pid, group, 0, 0, 0, 0);
+}
+
+static __inline__ pid_t
+child_setsid(void)
+{
+	return (pid_t)child_syscall(SYS_setsid, 0, 0, 0, 0, 0, 0);
+}
+
+/* Let the terminal be that of this process's new session: TIOCSCTTY. */
+static __inline__ int
+child_setctty(int fd)
+{
+	return (int)child_syscall(SYS_ioctl, fd, 0x540e, 0, 0, 0, 0);
+}
+
+/* Let the process group be the terminal's foreground: TIOCSPGRP. */
+static __inline__ int
+child_tcsetpgrp(int fd, pid_t group)
+{
+	return (int)child_syscall(SYS_ioctl, fd, 0x5410, (long)&group, 0, 0,
+	    0);
+}
+
+static __inline__ int
+child_kill(pid_t pid, int sig)
+{
+	return (int)child_syscall(SYS_kill, pid, sig, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_prctl(int op, unsigned long a, unsigned long b, unsigned long c,
+    unsigned long d)
+{
+	return (int)child_syscall(SYS_prctl, op, (long)a, (long)b, (long)c,
+	    (long)d, 0);
+}
+
+static __inline__ int
+child_unshare(int flags)
+{
+	return (int)child_syscall(SYS_unshare, flags, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setns(int fd, int type)
+{
+	return (int)child_syscall(SYS_setns, fd, type, 0, 0, 0, 0);
+}
+
+/* --- ids: libc's calls would have all threads of the caller follow --- */
+
+static __inline__ uid_t
+child_getuid(void)
+{
+	return (uid_t)child_syscall(SYS_getuid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ uid_t
+child_geteuid(void)
+{
+	return (uid_t)child_syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ gid_t
+child_getgid(void)
+{
+	return (gid_t)child_syscall(SYS_getgid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ gid_t
+child_getegid(void)
+{
+	return (gid_t)child_syscall(SYS_getegid, 0, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setuid(uid_t id)
+{
+	return (int)child_syscall(SYS_setuid, (long)id, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setgid(gid_t id)
+{
+	return (int)child_syscall(SYS_setgid, (long)id, 0, 0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setreuid(uid_t real, uid_t effective)
+{
+	return (int)child_syscall(SYS_setreuid, (long)real, (long)effective,
+	    0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setregid(gid_t real, gid_t effective)
+{
+	return (int)child_syscall(SYS_setregid, (long)real, (long)effective,
+	    0, 0, 0, 0);
+}
+
+static __inline__ int
+child_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+	return (int)child_syscall(SYS_setresuid, (long)real, (long)effective,
+	    (long)saved, 0, 0, 0);
+}
+
+static __inline__ int
+child_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+	return (int)child_syscall(SYS_setresgid, (long)real, (long)effective,
+	    (long)saved, 0, 0, 0);
+}
+
+static __inline__ int
+child_setgroups(size_t n, const gid_t *list)
+{
+	return (int)child_syscall(SYS_setgroups, (long)n, (long)list, 0, 0, 0,
+	    0);
+}
+
+/* --- limits and scheduling --- */
+
+/* limit and old may be NULL. */
+static __inline__ int
+child_prlimit(pid_t pid, int resource, const struct rlimit *limit,
+    struct rlimit *old)
+{
+	return (int)child_syscall(SYS_prlimit64, pid, resource, (long)limit,
+	    (long)old, 0, 0);
+}
+
+/* set is a cpu_set_t. */
+static __inline__ int
+child_sched_setaffinity(pid_t pid, size_t size, const void *set)
+{
+	return (int)child_syscall(SYS_sched_setaffinity, pid, (long)size,
+	    (long)set, 0, 0, 0);
+}
+
+static __inline__ int
+child_sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
+{
+	return (int)child_syscall(SYS_sched_setscheduler, pid, policy,
+	    (long)param, 0, 0, 0);
+}
+
+static __inline__ int
+child_sched_setparam(pid_t pid, const struct sched_param *param)
+{
+	return (int)child_syscall(SYS_sched_setparam, pid, (long)param, 0, 0,
+	    0, 0);
+}
+
+static __inline__ int
+child_setpriority(int which, int who, int priority)
+{
+	return (int)child_syscall(SYS_setpriority, which, who, priority, 0, 0,
+	    0);
+}
+
+static __inline__ int
+child_ioprio_set(int which, int who, int priority)
+{
+	return (int)child_syscall(SYS_ioprio_set, which, who, priority, 0, 0,
+	    0);
+}
+
+/* left may be NULL. */
+static __inline__ int
+child_nanosleep(const struct timespec *time, struct timespec *left)
+{
+	return (int)child_syscall(SYS_nanosleep, (long)time, (long)left, 0, 0,
+	    0, 0);
+}
+
+/* --- signals --- */
+
+/* The kernel's set of signals is 64 bits; libc's begins with them. */
+#define SPAWNIO_SIGNALS		64
+#define SPAWNIO_SIGNAL(sig)	((uint64_t)1 << ((sig) - 1))
+#define SPAWNIO_ALL_SIGNALS	(~(uint64_t)0)
+
+/* set and old may be NULL. */
+static __inline__ int
+child_sigprocmask(int how, const uint64_t *set, uint64_t *old)
+{
+	return (int)child_syscall(SYS_rt_sigprocmask, how, (long)set,
+	    (long)old, sizeof(*set), 0, 0);
+}
+
+/* Block those of set and no others: SIG_SETMASK. */
+SPAWNIO_APART static int
+child_setmask(uint64_t set)
+{
+	return child_sigprocmask(2, &set, NULL);
+}
+
+/* As much of the kernel's struct sigaction as is the same on every CPU: 0 is
+ * SIG_DFL and 1 SIG_IGN.  A handler would act on the caller's memory. */
+struct child_action {
+	uintptr_t handler;
+	unsigned long rest[3];
+};
+
+/* action and old may be NULL. */
+static __inline__ int
+child_sigaction(int sig, const struct child_action *action,
+    struct child_action *old)
+{
+	return (int)child_syscall(SYS_rt_sigaction, sig, (long)action,
+	    (long)old, sizeof(uint64_t), 0, 0);
+}
+
+/* What SIG_DFL and SIG_IGN are to signal(3). */
+SPAWNIO_APART static int
+child_sigdispose(int sig, uintptr_t handler)
+{
+	struct child_action action;
+
+	action.handler = handler;
+	action.rest[0] = action.rest[1] = action.rest[2] = 0;
+	return child_sigaction(sig, &action, NULL);
+}
+
+/* Give one signal its default action. */
+static __inline__ int
+child_sigdefault(int sig)
+{
+	return child_sigdispose(sig, 0);
+}
+
+/* Ignore it. */
+static __inline__ int
+child_sigignore(int sig)
+{
+	return child_sigdispose(sig, 1);
+}
+
+/* Give those of set their default actions: all, with SPAWNIO_ALL_SIGNALS. */
+static __inline__ void
+child_sigdefault_set(uint64_t set)
+{
+	int sig;
+
+	for (sig = 1; sig <= SPAWNIO_SIGNALS; sig++)
+		if (set & SPAWNIO_SIGNAL(sig))
+			child_sigdefault(sig);
+}
+
+/* Give those that are caught their default actions. */
+SPAWNIO_APART static void
+child_sigdefault_caught(void)
+{
+	struct child_action action;
+	int sig;
+
+	for (sig = 1; sig <= SPAWNIO_SIGNALS; sig++)
+		if (child_sigaction(sig, NULL, &action) == 0 &&
+		    action.handler > 1)
+			child_sigdefault(sig);
+}
+
+/* --- the end --- */
+
+static __inline__ int
+child_execve(const char *file, char *const *argv, char *const *envp)
+{
+	return (int)child_syscall(SYS_execve, (long)file, (long)argv,
+	    (long)envp, 0, 0, 0);
+}
+
+static __inline__ int
+child_execveat(int folder, const char *file, char *const *argv,
+    char *const *envp, int flags)
+{
+	return (int)child_syscall(SYS_execveat, folder, (long)file, (long)argv,
+	    (long)envp, flags, 0);
+}
+
+/* AT_EMPTY_PATH. */
+static __inline__ int
+child_fexecve(int fd, char *const *argv, char *const *envp)
+{
+	return child_execveat(fd, "", argv, envp, 0x1000);
+}
+
+/* The length of text, as far as there is no end in it. */
+static __inline__ size_t
+child_span(const char *text, char end)
+{
+	size_t n;
+
+	for (n = 0; text[n] != '\0' && text[n] != end; n++)
+		SPAWNIO_BARRIER();
+	return n;
+}
+
+/* The first n bytes of folder, a slash if there are any, and name: 0 if that is
+ * too long for file. */
+static __inline__ int
+child_join(char *file, size_t room, const char *folder, size_t n,
+    const char *name)
+{
+	size_t i;
+
+	if (n >= room)
+		return 0;
+	for (i = 0; i < n; i++) {
+		file[i] = folder[i];
+		SPAWNIO_BARRIER();
+	}
+	if (n > 0)
+		file[i++] = '/';
+	for (; i < room; name++) {
+		if ((file[i++] = *name) == '\0')
+			return 1;
+		SPAWNIO_BARRIER();
+	}
+	return 0;
+}
+
+/* Linux takes paths of so many bytes, with the NUL, and names without it. */
+#define SPAWNIO_PATH_MAX	4096
+#define SPAWNIO_NAME_MAX	255
+
+SPAWNIO_APART static int
+child_execute_in(const char *folder, size_t n, const char *name,
+    char *const *argv, char *const *envp)
+{
+	char file[SPAWNIO_PATH_MAX] SPAWNIO_UNINITIALIZED;
+
+	if (!child_join(file, sizeof(file), folder, n, name))
+		return -ENAMETOOLONG;
+	return child_execve(file, argv, envp);
+}
+
+/* Is there no such file in this folder, and maybe one in the next? */
+static __inline__ int
+child_is_elsewhere(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -EACCES ||
+	    error == -ESTALE || error == -ENODEV || error == -ETIMEDOUT;
+}
+
+/* execvpe(3) with a PATH given by the caller, which is /bin:/usr/bin if NULL,
+ * and no shell for a file without a format.  4.3 KiB of the stack. */
+static __inline__ int
+child_execvpe(const char *name, char *const *argv, char *const *envp,
+    const char *path)
+{
+	size_t n = child_span(name, '/');
+	int r = -ENOENT, denied = 0;
+
+	if (n == 0 || name[n] == '/')
+		return child_execve(name, argv, envp);
+	if (n > SPAWNIO_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (path == NULL)
+		path = "/bin:/usr/bin";
+	for (;; path += n + 1) {
+		n = child_span(path, ':');
+		if (n < SPAWNIO_PATH_MAX)
+			r = child_execute_in(path, n, name, argv, envp);
+		if (!child_is_elsewhere(r))
+			return r;
+		denied |= r == -EACCES;
+		if (path[n] == '\0')
+			return denied ? -EACCES : r;
+	}
+}
+
+/* _exit(2). */
+static __inline__ __attribute__((__noreturn__)) void
+child_exit(int status)
+{
+	for (;;)
+		child_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* child_syscall(), for <spawnio/child.h>: a system call with six arguments, in
+ * line, -errno for a result.  A section per CPU; all have longs of 64 bits. */
+
+#ifndef SPAWNIO_SYSCALL_H
+#define SPAWNIO_SYSCALL_H
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+
+/* Number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, result in rax; rcx
+ * and r11 are lost (System V ABI, AMD64 supplement, A.2.1). */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ __volatile__("syscall" : "=a"(result)
+	    : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	    : "rcx", "r11", "memory");
+	return result;
+}
+
+#elif defined(__aarch64__) && !defined(__ILP32__)
+
+/* Number in x8, arguments in x0 to x5, result in x0; the kernel keeps every
+ * other register (Linux arch/arm64, syscall(2)). */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ __volatile__("svc #0" : "+r"(x0)
+	    : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+}
+
+#elif defined(__riscv) && __riscv_xlen == 64
+
+/* Number in a7, arguments in a0 to a5, result in a0; the kernel keeps every
+ * other register (Linux arch/riscv, syscall(2)). */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long a7 __asm__("a7") = number;
+	register long a0 __asm__("a0") = a;
+	register long a1 __asm__("a1") = b;
+	register long a2 __asm__("a2") = c;
+	register long a3 __asm__("a3") = d;
+	register long a4 __asm__("a4") = e;
+	register long a5 __asm__("a5") = f;
+
+	__asm__ __volatile__("ecall" : "+r"(a0)
+	    : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5) : "memory");
+	return a0;
+}
+
+#else
+# error "<spawnio/child.h> knows x86_64, aarch64 and 64-bit riscv, not this CPU"
+#endif
+
+#endif
