@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The child's half.  It runs in the parent's memory beside the parent's
- * threads, so it calls sys.h and nothing else: libc would write our errno,
+ * threads, so it calls child.h and sys.h alone: libc would write our errno,
  * and the thread whose thread pointer it bears may have ended.
  *
  * Hazards, cited by number where the code meets them:
@@ -14,7 +14,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <sys/stat.h>
 
@@ -25,10 +27,11 @@
 static void
 close_run(int first, int last)
 {
-	if (first < last && sys_close_range(first, last) == 0)
+	if (first < last && child_close_range((unsigned int)first,
+	    (unsigned int)last, 0) == 0)
 		return;
 	for (; first <= last; first++)
-		sys_close(first);
+		child_close(first);
 }
 
 /* Is it still the file that it was when the stream was opened?  Yes if the
@@ -87,54 +90,34 @@ let_go(struct lock *lock, uint32_t token)
 		sys_futex_wake(&lock->owner, 1);
 }
 
-/* Hazard 1. */
-static void
-reset_signals(uint64_t defaults, int handlers_too)
-{
-	struct kernel_sigaction act;
-	int sig;
-
-	for (sig = 1; sig <= SPIO_NSIG; sig++) {
-		int wanted = defaults >> (sig - 1) & 1;
-
-		if (!wanted && handlers_too &&
-		    sys_sigaction(sig, NULL, &act) == 0)
-			wanted = act.handler > 1;
-		if (!wanted)
-			continue;
-		act.handler = 0;
-		act.rest[0] = act.rest[1] = act.rest[2] = 0;
-		sys_sigaction(sig, &act, NULL);
-	}
-}
-
 /* Hazard 2. */
-static long
+static int
 move_fds(const struct fd_move *move, int moves)
 {
-	long r = 0;
+	int r = 0;
 
 	for (; moves > 0 && r >= 0; move++, moves--)
 		r = move->from == move->to ?
-		    sys_fcntl(move->to, F_SETFD, 0) :
-		    sys_dup3(move->from, move->to, 0);
+		    child_fcntl(move->to, F_SETFD, 0) :
+		    child_dup3(move->from, move->to, 0);
 	return r;
 }
 
 /* Hazard 3: 0.1 ms, doubled up to 0.4 s in all. */
-static long
+static int
 execute(const struct plan *plan)
 {
-	struct kernel_timespec pause;
-	long r, nsec;
+	struct timespec pause;
+	long nsec;
+	int r;
 
-	pause.sec = 0;
+	pause.tv_sec = 0;
 	for (nsec = 100000;; nsec *= 2) {
 		r = sys_execve(plan->file, plan->argv, plan->envp);
 		if (r != -ETXTBSY || nsec > 250000000)
 			return r;
-		pause.nsec = nsec;
-		sys_nanosleep(&pause);
+		pause.tv_nsec = nsec;
+		child_nanosleep(&pause, NULL);
 	}
 }
 
@@ -142,22 +125,24 @@ _Noreturn void
 spio_child_main(void *arg)
 {
 	struct plan *plan = arg;
-	long r;
+	int r;
 
 	plan->shared = 1;
 	close_ends(plan);
 	let_go(plan->lock, plan->token);
-	if (plan->reset_handlers || plan->defaults != 0)
-		reset_signals(plan->defaults, plan->reset_handlers);
+	/* Hazard 1. */
+	child_sigdefault_set(plan->defaults);
+	if (plan->reset_handlers)
+		child_sigdefault_caught();
 	r = move_fds(plan->move, plan->moves);
 	if (r >= 0 && plan->set_mask)
-		sys_sigsetmask(&plan->mask, NULL);
+		child_sigprocmask(SIG_SETMASK, &plan->mask, NULL);
 	if (r >= 0 && plan->direct.argv != NULL)
 		execute_directly(&plan->direct, plan->envp);
 	if (r >= 0)
 		r = execute(plan);
-	plan->error = (int)-r;
-	sys_exit(127);
+	plan->error = -r;
+	child_exit(127);
 }
 
 const char *

@@ -8,7 +8,8 @@
  *	    void (*fn)(void *), void *arg);
  *
  * The parent gets the child's pid or -errno; the child calls fn(arg), which
- * does not return.  top is aligned as a function call wants it. */
+ * does not return.  top is aligned as a function call wants it.
+ * configure has seen, in <spawnio/syscall.h>, that the CPU is one of these. */
 
 #ifdef __CET__
 # include <cet.h>
@@ -32,7 +33,13 @@
 #define END(name)	END_ name
 
 	.text
-#include "arch.h"
+#if defined(__x86_64__)
+# include "arch/x86_64.h"
+#elif defined(__aarch64__)
+# include "arch/aarch64.h"
+#elif defined(__riscv)
+# include "arch/riscv64.h"
+#endif
 
 /* BTI: nothing here is the target of an indirect branch. */
 #if defined(__aarch64__) && defined(__ARM_FEATURE_BTI_DEFAULT)

@@ -212,12 +212,13 @@ is_folder(const char *path)
 static const char *
 check_signals(void)
 {
-	struct kernel_sigaction chld;
-	kernel_sigset blocked;
+	struct child_action chld;
+	uint64_t blocked;
 
-	if (sys_sigsetmask(NULL, &blocked) != 0 || blocked != 0)
+	if (child_sigprocmask(SIG_SETMASK, NULL, &blocked) != 0 ||
+	    blocked != 0)
 		return "signals that are blocked";
-	if (sys_sigaction(SIGCHLD, NULL, &chld) != 0 || chld.handler == 1)
+	if (child_sigaction(SIGCHLD, NULL, &chld) != 0 || chld.handler == 1)
 		return "SIGCHLD, which is ignored";
 	return NULL;
 }
@@ -231,8 +232,8 @@ check_process(const struct variables *found)
 		return "a PWD that is not the working directory";
 	if (found->oldpwd != NULL && !is_folder(found->oldpwd))
 		return "an OLDPWD that is no directory";
-	if (sys_getid(SYS_getuid) != sys_getid(SYS_geteuid) ||
-	    sys_getid(SYS_getgid) != sys_getid(SYS_getegid))
+	if (child_getuid() != child_geteuid() ||
+	    child_getgid() != child_getegid())
 		return "real and effective ids that differ";
 	return check_signals();
 }
@@ -247,10 +248,10 @@ objection(const char *const *envp, struct variables *found)
 	return why != NULL ? why : check_process(found);
 }
 
-static long
+static int
 is_open(int fd)
 {
-	long flags = sys_fcntl(fd, F_GETFD, 0);
+	int flags = child_fcntl(fd, F_GETFD, 0);
 
 	return flags >= 0 && !(flags & FD_CLOEXEC);
 }
@@ -274,18 +275,17 @@ is_plain(const struct redirect *r)
 static int
 open_file(const struct redirect *r)
 {
-	long fd;
-	int ok;
+	int fd, ok;
 
 	if (!is_plain(r))
 		return 0;
-	fd = sys_openat(AT_FDCWD, r->file, r->flags | O_NONBLOCK, 0666);
+	fd = child_open(r->file, r->flags | O_NONBLOCK, 0666);
 	if (fd < 0)
 		return 0;
-	ok = sys_fcntl((int)fd, F_SETFL, r->flags & O_APPEND) >= 0;
+	ok = child_fcntl(fd, F_SETFL, r->flags & O_APPEND) >= 0;
 	if (fd != r->fd) {
-		ok = ok && sys_dup3((int)fd, r->fd, 0) >= 0;
-		sys_close((int)fd);
+		ok = ok && child_dup3(fd, r->fd, 0) >= 0;
+		child_close(fd);
 	}
 	return ok;
 }
@@ -297,7 +297,7 @@ redirect(const struct redirect *r, struct saved *saved)
 	saved->fd = r->fd;
 	saved->copy = WAS_CLOSED;
 	if (is_open(r->fd)) {
-		saved->copy = (int)sys_fcntl(r->fd, F_DUPFD_CLOEXEC,
+		saved->copy = child_fcntl(r->fd, F_DUPFD_CLOEXEC,
 		    SAVE_ABOVE);
 		if (saved->copy < 0) {
 			saved->copy = NOT_SAVED;
@@ -307,20 +307,20 @@ redirect(const struct redirect *r, struct saved *saved)
 	if (r->file != NULL)
 		return open_file(r);
 	if (r->from == -1) {
-		sys_close(r->fd);
+		child_close(r->fd);
 		return 1;
 	}
 	return is_open(r->from) &&
-	    (r->from == r->fd || sys_dup3(r->from, r->fd, 0) >= 0);
+	    (r->from == r->fd || child_dup3(r->from, r->fd, 0) >= 0);
 }
 
 static void
 put_back(const struct saved *saved)
 {
 	if (saved->copy >= 0)
-		sys_dup3(saved->copy, saved->fd, 0);
+		child_dup3(saved->copy, saved->fd, 0);
 	else if (saved->copy == WAS_CLOSED)
-		sys_close(saved->fd);
+		child_close(saved->fd);
 }
 
 /* All shells look further where there is no such file; where there is one that
@@ -336,39 +336,22 @@ is_elsewhere(const char *file)
 	return r == -ENOENT || r == -ENOTDIR || r == -EACCES;
 }
 
-/* The first element of path, a slash and name: 0 if it is too long for file. */
-static int
-join(char *file, const char *path, const char *name)
-{
-	size_t n;
-
-	for (n = 0; *path != '\0' && *path != ':'; path++) {
-		if (n == PATH_ROOM - 1)
-			return 0;
-		file[n++] = *path;
-	}
-	file[n++] = '/';
-	for (; n < PATH_ROOM; name++)
-		if ((file[n++] = *name) == '\0')
-			return 1;
-	return 0;
-}
-
 /* Only if it fails does it return. */
 static void
 search(const char *path, const char *const *argv, const char *const *envp)
 {
 	char file[PATH_ROOM];
+	size_t n = child_span(path, ':');
 
-	while (join(file, path, argv[0])) {
+	while (child_join(file, sizeof(file), path, n, argv[0])) {
 		if (!is_elsewhere(file)) {
 			sys_execve(file, argv, envp);
 			return;
 		}
-		while (*path != '\0' && *path != ':')
-			path++;
-		if (*path++ == '\0')
+		if (path[n] == '\0')
 			return;
+		path += n + 1;
+		n = child_span(path, ':');
 	}
 }
 

@@ -55,8 +55,8 @@ block_signals(sigset_t *old)
 #ifdef SPIO_NATIVE
 	sigemptyset(old);
 	memset(&all, 0xff, sizeof(all));
-	sys_sigsetmask((kernel_sigset *)(void *)&all,
-	    (kernel_sigset *)(void *)old);
+	child_sigprocmask(SIG_SETMASK, (uint64_t *)(void *)&all,
+	    (uint64_t *)(void *)old);
 #else
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, old);
@@ -67,7 +67,8 @@ static void
 restore_signals(const sigset_t *old)
 {
 #ifdef SPIO_NATIVE
-	sys_sigsetmask((const kernel_sigset *)(const void *)old, NULL);
+	child_sigprocmask(SIG_SETMASK, (const uint64_t *)(const void *)old,
+	    NULL);
 #else
 	pthread_sigmask(SIG_SETMASK, old, NULL);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* System calls as the child may make them: inline, -errno for a result, no
- * libc, no thread pointer.  The parent uses those that libc hides. */
+/* What <spawnio/child.h> has not: the library's own system calls, made as those
+ * are.  The parent uses those that libc hides. */
 
 #ifndef SPIO_SYS_H
 #define SPIO_SYS_H
@@ -8,14 +8,8 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 
-#include "arch.h"
-
-/* Newer than some libc headers; the same number on every CPU. */
-#ifndef SYS_close_range
-# define SYS_close_range	436
-#endif
+#include "spawnio/child.h"
 
 /* linux/sched.h, which musl's compiler wrapper does not see. */
 #define SPIO_CLONE_VM			0x00000100ul
@@ -39,21 +33,6 @@ struct clone3 {
 long spio_clone3(struct clone3 *, unsigned long, void (*)(void *), void *);
 long spio_clone(unsigned long, void *, void (*)(void *), void *);
 
-/* The kernel's sigset_t: bit n - 1 is signal n. */
-typedef uint64_t kernel_sigset;
-#define SPIO_NSIG	64
-
-/* As much of the kernel's struct sigaction as is the same everywhere. */
-struct kernel_sigaction {
-	uintptr_t handler;	/* 0: SIG_DFL, 1: SIG_IGN */
-	uint64_t rest[3];
-};
-
-struct kernel_timespec {
-	long sec;
-	long nsec;
-};
-
 /* The fields of statx(2) that say which file it is, and of what type. */
 struct kernel_statx {
 	uint32_t before_mode[7];
@@ -68,34 +47,11 @@ struct kernel_statx {
 	uint64_t rest[14];
 };
 
-static inline long
-sys_close(int fd)
-{
-	return spio_syscall(SYS_close, fd, 0, 0, 0, 0);
-}
-
-static inline long
-sys_close_range(int first, int last)
-{
-	return spio_syscall(SYS_close_range, first, last, 0, 0, 0);
-}
-
-static inline long
-sys_dup3(int from, int to, int flags)
-{
-	return spio_syscall(SYS_dup3, from, to, flags, 0, 0);
-}
-
-static inline long
-sys_fcntl(int fd, int op, long arg)
-{
-	return spio_syscall(SYS_fcntl, fd, op, arg, 0, 0);
-}
-
 /* STATX_TYPE, STATX_INO; Linux 4.11. */
 #ifdef SYS_statx
 # define SPIO_STATX(fd, path, flags, st) \
-	spio_syscall(SYS_statx, (fd), (long)(path), (flags), 0x101, (long)(st))
+	child_syscall(SYS_statx, (fd), (long)(path), (flags), 0x101, \
+	    (long)(st), 0)
 #else
 # define SPIO_STATX(fd, path, flags, st) \
 	((void)(fd), (void)(path), (void)(st), -ENOSYS)
@@ -116,65 +72,23 @@ sys_statx(const char *path, struct kernel_statx *st)
 }
 
 static inline long
-sys_openat(int fd, const char *path, int flags, int mode)
-{
-	return spio_syscall(SYS_openat, fd, (long)path, flags, mode, 0);
-}
-
-static inline long
 sys_getcwd(char *path, size_t size)
 {
-	return spio_syscall(SYS_getcwd, (long)path, (long)size, 0, 0, 0);
-}
-
-/* One of the four calls that tell an id. */
-static inline long
-sys_getid(long call)
-{
-	return spio_syscall(call, 0, 0, 0, 0, 0);
-}
-
-static inline long
-sys_sigaction(int sig, const struct kernel_sigaction *new,
-    struct kernel_sigaction *old)
-{
-	return spio_syscall(SYS_rt_sigaction, sig, (long)new, (long)old,
-	    sizeof(kernel_sigset), 0);
-}
-
-/* SIG_SETMASK is 2 on the CPUs that have a file in arch/. */
-static inline long
-sys_sigsetmask(const kernel_sigset *new, kernel_sigset *old)
-{
-	return spio_syscall(SYS_rt_sigprocmask, 2, (long)new, (long)old,
-	    sizeof(kernel_sigset), 0);
+	return child_syscall(SYS_getcwd, (long)path, (long)size, 0, 0, 0, 0);
 }
 
 /* FUTEX_WAKE, not FUTEX_PRIVATE: the kernel's own wake is not. */
 static inline long
 sys_futex_wake(void *word, int waiters)
 {
-	return spio_syscall(SYS_futex, (long)word, 1, waiters, 0, 0);
+	return child_syscall(SYS_futex, (long)word, 1, waiters, 0, 0, 0);
 }
 
-static inline long
-sys_nanosleep(const struct kernel_timespec *time)
-{
-	return spio_syscall(SYS_nanosleep, (long)time, 0, 0, 0, 0);
-}
-
-static inline long
+/* A plan's strings are const, which execve(2)'s are not for old code's sake. */
+static inline int
 sys_execve(const char *file, const char *const *argv, const char *const *envp)
 {
-	return spio_syscall(SYS_execve, (long)file, (long)argv, (long)envp,
-	    0, 0);
-}
-
-static inline _Noreturn void
-sys_exit(int status)
-{
-	for (;;)
-		spio_syscall(SYS_exit_group, status, 0, 0, 0, 0);
+	return child_execve(file, (char *const *)argv, (char *const *)envp);
 }
 
 #endif

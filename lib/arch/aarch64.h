@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* AArch64.  Number in x8, arguments in x0 to x5, result in x0; the kernel
- * keeps every other register (Linux arch/arm64, syscall(2)).
+/* AArch64.  The registers of a system call are in <spawnio/syscall.h>;
  * clone(2) takes flags, stack, parent_tid, tls, child_tid. */
-
-#ifdef __ASSEMBLER__
 
 /* What the child does once it has a stack: it must not return, for there is
  * nothing above it; a zero frame pointer ends the backtrace. */
@@ -37,22 +34,3 @@ FUNCTION(spio_clone)
 	ret
 1:	CHILD	x5
 END(spio_clone)
-
-#else
-
-static inline long
-spio_syscall(long number, long a, long b, long c, long d, long e)
-{
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-
-	__asm__ __volatile__("svc #0" : "+r"(x0)
-	    : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
-	return x0;
-}
-
-#endif

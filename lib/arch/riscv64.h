@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* RISC-V, 64 bits.  Number in a7, arguments in a0 to a5, result in a0; the
- * kernel keeps every other register (Linux arch/riscv, syscall(2)).
+/* RISC-V, 64 bits.  The registers of a system call are in <spawnio/syscall.h>;
  * clone(2) takes flags, stack, parent_tid, tls, child_tid. */
-
-#ifdef __ASSEMBLER__
 
 /* What the child does once it has a stack: it must not return, for there is
  * nothing above it; a zero frame pointer ends the backtrace. */
@@ -37,22 +34,3 @@ FUNCTION(spio_clone)
 	ret
 1:	CHILD	a5
 END(spio_clone)
-
-#else
-
-static inline long
-spio_syscall(long number, long a, long b, long c, long d, long e)
-{
-	register long a7 __asm__("a7") = number;
-	register long a0 __asm__("a0") = a;
-	register long a1 __asm__("a1") = b;
-	register long a2 __asm__("a2") = c;
-	register long a3 __asm__("a3") = d;
-	register long a4 __asm__("a4") = e;
-
-	__asm__ __volatile__("ecall" : "+r"(a0)
-	    : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4) : "memory");
-	return a0;
-}
-
-#endif
