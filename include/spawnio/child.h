@@ -205,7 +205,7 @@ child_setctty(int fd)
 }
 
 /* Let the process group be the terminal's foreground: TIOCSPGRP. */
-static __inline__ int
+SPAWNIO_APART static int
 child_tcsetpgrp(int fd, pid_t group)
 {
 	return (int)child_syscall(SYS_ioctl, fd, 0x5410, (long)&group, 0, 0,
