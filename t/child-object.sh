@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 # The child shares the parent's memory and bears the thread pointer of a thread
 # that may be gone: whatever a compiler is told to put into everybody's code,
-# the child's object calls nothing and reads no thread pointer.
+# the child's object calls nothing and reads no thread pointer.  No more does what
+# <spawnio/child.h> becomes in the code of others, whose flags are not ours.
 
 # shellcheck source=t/common
 . "${top_srcdir:?}/t/common"
@@ -68,6 +69,65 @@ undefined "$scratch/bad.o" | grep elsewhere >/dev/null ||
     hard "$NM does not show an undefined symbol"
 instructions "$scratch/bad.o" "$thread_pointer" >/dev/null ||
     hard "$OBJDUMP does not show the thread pointer"
+
+# Every function of the public headers, by its address: no compiler leaves it
+# out.
+{
+	echo '#include <spawnio/child.h>'
+	echo 'extern void *const every[];'
+	echo 'void *const every[] = {'
+	sed -n 's/^\(child_[a-z0-9_]*\)(.*/	(void *)\1,/p' \
+	    "$top_srcdir/include/spawnio/child.h" \
+	    "$top_srcdir/include/spawnio/syscall.h" | sort -u
+	echo '};'
+} >"$scratch/every.c"
+[ "$(grep -c '(void \*)' "$scratch/every.c")" -gt 50 ] ||
+    hard 'hardly any function found in child.h'
+
+# knows COMPILER ATTRIBUTE
+knows() {
+	printf '#if !__has_attribute(%s)\n#error no\n#endif\n' "$2" |
+	    $1 -E - >/dev/null 2>&1
+}
+
+# others COMPILER: the usual flags, and what distributions add.
+others() {
+	have "${1%% *}" || return 0
+	echo 'int x;' >"$scratch/x.c"
+	while read -r attribute flags; do
+		[ "$attribute" = any ] || knows "$1" "$attribute" || continue
+		# shellcheck disable=SC2086 # a list
+		$1 $flags -Werror -c -o "$scratch/x.o" "$scratch/x.c" \
+		    >/dev/null 2>&1 || continue
+		echo "$1 $flags"
+		seen=$((seen + 1))
+		# shellcheck disable=SC2086
+		if $1 $flags -I "$top_srcdir/include" \
+		    -c -o "$scratch/every.o" "$scratch/every.c"; then
+			check "$scratch/every.o"
+		else
+			bad 'does not compile'
+		fi
+	done <<'END'
+any -O0
+any -O1
+any -O2
+any -O3 -fPIC
+any -Os
+any -O2 -D_FORTIFY_SOURCE=2 -fstack-clash-protection
+any -O2 -fcf-protection
+no_stack_protector -O2 -fstack-protector-strong
+no_stack_protector -O0 -fstack-protector-strong
+uninitialized -O2 -ftrivial-auto-var-init=pattern
+uninitialized -O2 -ftrivial-auto-var-init=zero
+END
+}
+
+seen=0
+for cc in "$CC" gcc clang; do
+	others "$cc"
+done
+[ "$seen" -gt 4 ] || hard 'hardly any flags tried'
 
 check_folder "$top_builddir"
 if [ -f "$top_srcdir/config.status" ]; then
