@@ -76,9 +76,7 @@ instructions "$scratch/bad.o" "$thread_pointer" >/dev/null ||
 	echo '#include <spawnio/child.h>'
 	echo 'extern void *const every[];'
 	echo 'void *const every[] = {'
-	sed -n 's/^\(child_[a-z0-9_]*\)(.*/	(void *)\1,/p' \
-	    "$top_srcdir/include/spawnio/child.h" \
-	    "$top_srcdir/include/spawnio/syscall.h" | sort -u
+	child_functions | sed 's/.*/	(void *)&,/'
 	echo '};'
 } >"$scratch/every.c"
 [ "$(grep -c '(void \*)' "$scratch/every.c")" -gt 50 ] ||

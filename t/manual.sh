@@ -139,6 +139,18 @@ for function in $(public_functions); do
 	    >/dev/null || bad "$page: $function is not in SYNOPSIS"
 done
 
+# One page for all of <spawnio/child.h>, without what others are made of.
+page=$man/spawnio_child.3
+for function in $(child_functions); do
+	case $function in
+	child_execute_in | child_is_elsewhere | child_join | child_sigdispose |\
+	child_span)
+		continue ;;
+	esac
+	section "$page" SYNOPSIS | grep -E "^\\.F[no] $function( |\$)" \
+	    >/dev/null || bad "$page: $function is not in SYNOPSIS"
+done
+
 [ "$verdict" = 0 ] || exit "$verdict"
 have mandoc || skip 'the markup: no mandoc'
 for page in "$man"/*.[1-8]; do
