@@ -63,6 +63,40 @@ spio_futex_wake(_Atomic uint32_t *word)
 	wake(word, INT_MAX);
 }
 
+static long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+long long
+spio_deadline(int timeout)
+{
+	return timeout < 0 ? -1 : now_ms() + timeout;
+}
+
+int
+spio_left(long long end)
+{
+	long long left = end < 0 ? SPIO_PATIENCE_MS : end - now_ms();
+
+	return left < 0 ? 0 :
+	    left < SPIO_PATIENCE_MS ? (int)left : SPIO_PATIENCE_MS;
+}
+
+int
+spio_futex_wait_until(_Atomic uint32_t *word, uint32_t value, long long end)
+{
+	int left = spio_left(end);
+
+	if (left > 0)
+		spio_futex_wait(word, value, left);
+	return left > 0;
+}
+
 static uint32_t
 new_token(void)
 {

@@ -14,6 +14,15 @@
 /* Wait while *word is value, at most ms milliseconds; may return early. */
 void spio_futex_wait(_Atomic uint32_t *word, uint32_t value, int ms);
 
+/* When timeout milliseconds from now are over: never if it is negative; and for
+ * how long to wait until then at a time, 0 when it is over. */
+long long spio_deadline(int timeout);
+int spio_left(long long end);
+
+/* Wait while *word is value, may return early; 0 if end is over. */
+int spio_futex_wait_until(_Atomic uint32_t *word, uint32_t value,
+    long long end);
+
 /* Wake all who wait for a change of *word. */
 void spio_futex_wake(_Atomic uint32_t *word);
 

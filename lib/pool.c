@@ -6,10 +6,6 @@
 #include "lock.h"
 #include "pool.h"
 
-/* The child uses some hundred bytes.  The rest is for tools that write below
- * its stack pointer (proot), and for a lazy binder that saves vectors. */
-#define STACK_SIZE	((size_t)28 * 1024)
-
 int
 spio_pool_exists(void)
 {
@@ -72,9 +68,9 @@ spio_pool_claim(struct block *block)
 	block->generation = generation;
 	block->word = &state->word[i];
 	block->stack = pool + i * size + guard;
-	block->stack_size = STACK_SIZE;
-	block->data = block->stack + STACK_SIZE;
-	block->data_size = size - guard - STACK_SIZE;
+	block->stack_size = SPIO_STACK_SIZE;
+	block->data = block->stack + SPIO_STACK_SIZE;
+	block->data_size = size - guard - SPIO_STACK_SIZE;
 	if (open_block(state, i, block->stack, size - guard))
 		return 1;
 	spio_pool_release(i, generation);
@@ -88,4 +84,19 @@ spio_pool_release(int number, uint32_t generation)
 
 	if (atomic_compare_exchange_strong(word, &generation, 0))
 		spio_futex_wake(word);
+}
+
+int
+spio_pool_await(int number, uint32_t generation, long long end)
+{
+	_Atomic uint32_t *word = &spio_state()->word[number];
+
+	if (generation == 0)
+		return 1;
+	while (atomic_load(word) == generation)
+		if (!spio_futex_wait_until(word, generation, end))
+			return 0;
+	/* The kernel has woken one of those who waited. */
+	spio_futex_wake(word);
+	return 1;
 }

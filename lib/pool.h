@@ -7,6 +7,11 @@
 
 #include "state.h"
 
+/* Our child uses some hundred bytes.  The rest is for avfork()'s, for tools
+ * that write below its stack pointer (proot), and for a lazy binder that saves
+ * vectors. */
+#define SPIO_STACK_SIZE	((size_t)28 * 1024)
+
 struct block {
 	int number;
 	uint32_t generation;
@@ -27,5 +32,9 @@ int spio_pool_claim(struct block *block);
  * reaped: not every kernel clears the word at an exec (gVisor only does at the
  * exit).  Nothing happens if another generation has it. */
 void spio_pool_release(int number, uint32_t generation);
+
+/* Wait until the child of this generation has left the block, or until end;
+ * 0 then. */
+int spio_pool_await(int number, uint32_t generation, long long end);
 
 #endif

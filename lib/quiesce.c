@@ -3,53 +3,14 @@
 
 #include <errno.h>
 #include <spawnio.h>
-#include <time.h>
 
 #include "lock.h"
-#include "state.h"
+#include "pool.h"
 
 /* At exit, and when a plug-in with a static copy of the library is unloaded,
  * under whose children it must not happen.  A caller of popen() would have
  * waited for each of them. */
 #define AT_EXIT_MS	1000
-
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-/* One slice of waiting while *word is value; 0 when the time is over. */
-static int
-wait_slice(_Atomic uint32_t *word, uint32_t value, long long end)
-{
-	long long left = end < 0 ? SPIO_PATIENCE_MS : end - now_ms();
-
-	if (left <= 0)
-		return 0;
-	spio_futex_wait(word, value,
-	    left < SPIO_PATIENCE_MS ? (int)left : SPIO_PATIENCE_MS);
-	return 1;
-}
-
-/* The launch that has the block, if any, not the next one. */
-static int
-wait_block(_Atomic uint32_t *word, long long end)
-{
-	uint32_t generation = atomic_load(word);
-
-	if (generation == 0)
-		return 1;
-	while (atomic_load(word) == generation)
-		if (!wait_slice(word, generation, end))
-			return 0;
-	/* The kernel has woken one of those who waited. */
-	spio_futex_wake(word);
-	return 1;
-}
 
 /* The callers of the present phase, not those who keep coming. */
 static int
@@ -58,7 +19,7 @@ wait_phase(struct state *state, long long end)
 	uint32_t phase = atomic_fetch_xor(&state->phase, 1), callers;
 
 	while ((callers = atomic_load(&state->callers[phase])) != 0)
-		if (!wait_slice(&state->callers[phase], callers, end))
+		if (!spio_futex_wait_until(&state->callers[phase], callers, end))
 			return 0;
 	return 1;
 }
@@ -72,7 +33,7 @@ wait_callers(struct state *state, long long end)
 	int done;
 
 	while (!atomic_compare_exchange_strong(&state->quiescing, &nobody, 1)) {
-		if (!wait_slice(&state->quiescing, nobody, end))
+		if (!spio_futex_wait_until(&state->quiescing, nobody, end))
 			return 0;
 		nobody = 0;
 	}
@@ -85,13 +46,13 @@ wait_callers(struct state *state, long long end)
 static int
 quiesce(struct state *state, int timeout)
 {
-	long long end = timeout < 0 ? -1 : now_ms() + timeout;
+	long long end = spio_deadline(timeout);
 	int i;
 
 	if (!wait_callers(state, end))
 		return 0;
 	for (i = 0; i < SPIO_BLOCKS; i++)
-		if (!wait_block(&state->word[i], end))
+		if (!spio_pool_await(i, atomic_load(&state->word[i]), end))
 			return 0;
 	return 1;
 }
