@@ -4,7 +4,10 @@
 #ifndef SPAWNIO_H
 #define SPAWNIO_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,6 +67,70 @@ SPAWNIO_API const char *spawnio_engine(const char **reason);
  * limit if negative; 0, or -1 and ETIMEDOUT.  Call it before setuid(2) and
  * whatever else takes rights away from this process. */
 SPAWNIO_API int spawnio_quiesce(int timeout);
+
+/* A child of avfork().  To be zeroed, and to stay where it is until
+ * spawnio_child_await() has returned 0 or spawnio_child_wait() has returned. */
+struct spawnio_child {
+	/* What the caller asks for. */
+	size_t stack_size;	/* bytes, of which there may be more; 0: 28 KiB */
+	int flags;		/* SPAWNIO_CHILD_* */
+
+	/* Filled in before fn runs: the caller's signals that were blocked,
+	 * signal n as bit n - 1. */
+	uint64_t mask;
+
+	/* Filled in when avfork() returns. */
+	pid_t pid;
+	int pidfd;		/* or -1 */
+	int shared;		/* not 0 if fn has the caller's memory */
+
+	/* The library's own. */
+	int reserved_error;
+	int reserved_report;
+	int reserved_block;
+	uint32_t reserved_generation;
+	pid_t reserved_parent;
+	void *reserved_stack;
+	size_t reserved_size;
+	void *reserved[4];
+};
+
+/* A pidfd, close-on-exec, which spawnio_child_wait() closes. */
+#define SPAWNIO_CHILD_PIDFD	1
+
+/* For the definition of fn: a compiler adds nothing to it that needs the C
+ * library or the thread of the caller. */
+#if defined(__has_attribute)
+# if __has_attribute(__no_stack_protector__)
+#  define SPAWNIO_NO_GUARD	__attribute__((__no_stack_protector__))
+# endif
+# if __has_attribute(__no_sanitize__)
+#  define SPAWNIO_NO_TSAN	__attribute__((__no_sanitize__("thread")))
+# endif
+#endif
+#ifndef SPAWNIO_NO_GUARD
+# define SPAWNIO_NO_GUARD
+#endif
+#ifndef SPAWNIO_NO_TSAN
+# define SPAWNIO_NO_TSAN
+#endif
+#define SPAWNIO_IN_CHILD	SPAWNIO_NO_GUARD SPAWNIO_NO_TSAN
+
+/* Run fn(arg) in a child, in the caller's memory on a stack of its own, while
+ * the caller goes on: avfork(3) says what fn may do.  The child's pid, or -1
+ * and errno. */
+SPAWNIO_API pid_t avfork(int (*fn)(void *arg), void *arg,
+    struct spawnio_child *child);
+
+/* Wait until the child has executed a program or ended, at most timeout
+ * milliseconds, without limit if negative.  0, and in *error, if error is not
+ * NULL, the errno that fn returned, negated, or 0; or -1 and errno. */
+SPAWNIO_API int spawnio_child_await(struct spawnio_child *child, int timeout,
+    int *error);
+
+/* Wait until the child has ended, and let go of it; its wait(2) status, or -1
+ * and errno. */
+SPAWNIO_API int spawnio_child_wait(struct spawnio_child *child);
 
 #ifdef __cplusplus
 }

@@ -121,6 +121,21 @@ execute(const struct plan *plan)
 	}
 }
 
+/* The exit status. */
+static int
+call(const struct plan *plan)
+{
+	int error, r = plan->fn(plan->arg);
+
+	if (r >= 0)
+		return r;
+	error = -r;
+	*plan->fn_error = error;
+	if (plan->fn_report >= 0)
+		child_write(plan->fn_report, &error, sizeof(error));
+	return 127;
+}
+
 _Noreturn void
 spio_child_main(void *arg)
 {
@@ -134,6 +149,8 @@ spio_child_main(void *arg)
 	child_sigdefault_set(plan->defaults);
 	if (plan->reset_handlers)
 		child_sigdefault_caught();
+	if (plan->fn != NULL)
+		child_exit(call(plan));
 	r = move_fds(plan->move, plan->moves);
 	if (r >= 0 && plan->set_mask)
 		child_sigprocmask(SIG_SETMASK, &plan->mask, NULL);

@@ -70,6 +70,14 @@ struct plan {
 	int set_mask;
 	uint64_t mask;
 
+	/* If it is not NULL, then this is all.  What it returns is the exit
+	 * status; below 0, it is an errno, which goes to *fn_error, and, for a
+	 * parent that does not share the memory, to the pipe fn_report. */
+	int (*fn)(void *);
+	void *arg;
+	int *fn_error;
+	int fn_report;		/* or -1 */
+
 	/* Tried first; then this. */
 	struct direct direct;
 	const char *file;

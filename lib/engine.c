@@ -2,10 +2,15 @@
 /* The three engines of our own, over one child: they differ in whose memory
  * and whose stack it has, and in whether the caller waits. */
 
+#define _GNU_SOURCE
+
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "engine.h"
 #include "gate.h"
@@ -112,6 +117,8 @@ copy_plan(const struct block *block, const struct plan *plan)
 
 	*copy = *plan;
 	copy->lock = NULL;	/* the caller does not wait: it lets go */
+	if (plan->fn != NULL)
+		return copy;
 	copy->argv = copy_strings(&room, plan->argv);
 	copy->envp = copy_strings(&room, plan->envp);
 	if (copy->argv == NULL || copy->envp == NULL ||
@@ -128,7 +135,8 @@ is_refusal(long r)
 }
 
 /* clone3(2), which also resets the handlers.  Without a pidfd, if there is no
- * descriptor left: only a status that is lost would have needed it. */
+ * descriptor left: only a status that is lost would have needed it, unless it
+ * is for the caller of avfork(). */
 static long
 clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 {
@@ -141,7 +149,8 @@ clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 		args->pidfd = (uintptr_t)&launch->kid.pidfd;
 	}
 	r = spio_clone3(args, sizeof(*args), spio_child_main, plan);
-	if (launch->want_pidfd && (r == -EMFILE || r == -ENFILE)) {
+	if (launch->want_pidfd && launch->plan.fn == NULL &&
+	    (r == -EMFILE || r == -ENFILE)) {
 		args->flags &= ~(uint64_t)SPIO_CLONE_PIDFD;
 		r = spio_clone3(args, sizeof(*args), spio_child_main, plan);
 	}
@@ -172,26 +181,82 @@ clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 	return spio_clone(flags | SIGCHLD, stack + size, spio_child_main, plan);
 }
 
+/* A stack for fn, above a guard page; 0 or an errno. */
+static int
+map_stack(struct launch *launch)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = (launch->stack_size + page - 1) / page * page + page;
+	char *p;
+
+	if (size <= launch->stack_size)
+		return ENOMEM;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (p == MAP_FAILED)
+		return errno;
+	launch->stack = p;
+	launch->stack_mapped = size;
+	return mprotect(p, page, PROT_NONE) == 0 ? 0 : errno;
+}
+
+static void
+unmap_stack(struct launch *launch)
+{
+	if (launch->stack != NULL)
+		munmap(launch->stack, launch->stack_mapped);
+	launch->stack = NULL;
+}
+
+/* The block's, or one that is mapped if fn wants more; 0 or an errno. */
+static int
+choose_stack(struct launch *launch, const struct block *block,
+    struct clone3 *args)
+{
+	int err = 0;
+
+	args->stack = (uintptr_t)block->stack;
+	args->stack_size = block->stack_size;
+	if (launch->stack_size > block->stack_size)
+		err = map_stack(launch);
+	if (launch->stack != NULL) {
+		args->stack = (uintptr_t)launch->stack;
+		args->stack_size = launch->stack_mapped;
+	}
+	return err;
+}
+
+/* The child's pid, or -errno, or 0 if another engine is to be tried. */
+static long
+clone_in(const struct block *block, struct launch *launch)
+{
+	struct plan *plan = copy_plan(block, &launch->plan);
+	struct clone3 args;
+	int err;
+	long r;
+
+	if (plan == NULL)
+		return 0;
+	memset(&args, 0, sizeof(args));
+	args.flags = SPIO_CLONE_VM | SPIO_CLONE_CHILD_CLEARTID;
+	args.child_tid = (uintptr_t)block->word;
+	err = choose_stack(launch, block, &args);
+	r = err != 0 ? -err : clone_new(launch, plan, &args);
+	if (r < 0)
+		unmap_stack(launch);
+	return is_refusal(r) ? 0 : r;
+}
+
 /* The block may be another launch's as soon as clone3 has returned. */
 int
 spio_engine_avfork(struct launch *launch)
 {
 	struct block block;
-	struct clone3 args;
-	struct plan *plan;
-	long pid = SPIO_STEP_DOWN;
+	long pid;
 
 	if (!spio_pool_claim(&block))
 		return SPIO_STEP_DOWN;
-	plan = copy_plan(&block, &launch->plan);
-	if (plan != NULL) {
-		memset(&args, 0, sizeof(args));
-		args.flags = SPIO_CLONE_VM | SPIO_CLONE_CHILD_CLEARTID;
-		args.child_tid = (uintptr_t)block.word;
-		args.stack = (uintptr_t)block.stack;
-		args.stack_size = block.stack_size;
-		pid = clone_new(launch, plan, &args);
-	}
+	pid = clone_in(&block, launch);
 	if (pid > 0) {
 		launch->kid.pid = (pid_t)pid;
 		launch->kid.block = block.number;
@@ -199,17 +264,53 @@ spio_engine_avfork(struct launch *launch)
 		return 0;
 	}
 	spio_pool_release(block.number, block.generation);
-	if (plan == NULL || is_refusal(pid))
-		return SPIO_STEP_DOWN;
-	return (int)-pid;
+	return pid == 0 ? SPIO_STEP_DOWN : (int)-pid;
+}
+
+/* With a stack for fn, and a pipe should the child turn out to have a copy of
+ * the memory.  The caller closes its end as soon as it can. */
+static long
+clone_fn(struct launch *launch, uint64_t flags)
+{
+	int report[2];
+	long r = -map_stack(launch);
+
+	if (r == 0 && pipe2(report, O_CLOEXEC) == -1)
+		r = -errno;
+	if (r == 0) {
+		launch->plan.fn_report = report[1];
+		r = clone_any(launch, flags, launch->stack,
+		    launch->stack_mapped);
+		close(report[1]);
+		if (r > 0 && !launch->plan.shared)
+			launch->report = report[0];
+		else
+			close(report[0]);
+	}
+	unmap_stack(launch);
+	return r;
+}
+
+/* On the caller's own stack: he is suspended, or the child has a copy. */
+static long
+clone_here(struct launch *launch, uint64_t flags)
+{
+	char stack[OWN_STACK] __attribute__((__aligned__(16)));
+
+	return clone_any(launch, flags, stack, sizeof(stack));
+}
+
+static long
+clone_copied(struct launch *launch, uint64_t flags)
+{
+	return launch->plan.fn != NULL ? clone_fn(launch, flags) :
+	    clone_here(launch, flags);
 }
 
 int
 spio_engine_vfork(struct launch *launch)
 {
-	char stack[OWN_STACK] __attribute__((__aligned__(16)));
-	long pid = clone_any(launch, SPIO_CLONE_VM | SPIO_CLONE_VFORK, stack,
-	    sizeof(stack));
+	long pid = clone_copied(launch, SPIO_CLONE_VM | SPIO_CLONE_VFORK);
 
 	/* In a new time namespace before Linux 6.1, for one. */
 	if (pid == -EINVAL) {
@@ -228,8 +329,7 @@ spio_engine_vfork(struct launch *launch)
 int
 spio_engine_fork(struct launch *launch)
 {
-	char stack[OWN_STACK] __attribute__((__aligned__(16)));
-	long pid = clone_any(launch, 0, stack, sizeof(stack));
+	long pid = clone_copied(launch, 0);
 
 	if (pid < 0)
 		return (int)-pid;

@@ -40,15 +40,12 @@ plan_shell(struct launch *launch, const char *command)
 	launch->plan.argv = launch->argv;
 	launch->plan.envp = environ != NULL ?
 	    (const char *const *)environ : nothing;
-	launch->kid.pidfd = -1;
-	launch->kid.block = -1;
 }
 
-/* All signals, libc's own too where it can be done: one of them, delivered to
- * a child before it has reset its handlers, would act on our memory.  A
+/* One of them, delivered to a child before it has reset its handlers, would act on our memory.  A
  * sigset_t begins with the kernel's. */
-static void
-block_signals(sigset_t *old)
+void
+spio_block_signals(sigset_t *old)
 {
 	sigset_t all;
 
@@ -63,8 +60,8 @@ block_signals(sigset_t *old)
 #endif
 }
 
-static void
-restore_signals(const sigset_t *old)
+void
+spio_restore_signals(const sigset_t *old)
 {
 #ifdef SPIO_NATIVE
 	child_sigprocmask(SIG_SETMASK, (const uint64_t *)(const void *)old,
@@ -79,6 +76,8 @@ run_masked_engine(struct launch *launch, enum spawnio_engine engine)
 {
 	int err = SPIO_STEP_DOWN;
 
+	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN && launch->plan.fn != NULL)
+		return ENOTSUP;
 	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN) {
 		err = spio_engine_posix_spawn(launch);
 		spio_trace_engine(launch->trace, engine, 1);
@@ -105,17 +104,17 @@ run_masked(struct launch *launch, enum spawnio_engine engine)
 	sigset_t mask;
 	int err;
 
-	block_signals(&mask);
+	spio_block_signals(&mask);
 	if (given == NULL)
 		launch->mask = &mask;
-	launch->plan.set_mask = 1;
+	launch->plan.set_mask = 1;	/* but fn does that itself */
 	memcpy(&launch->plan.mask, launch->mask, sizeof(launch->plan.mask));
 	/* Here, as avfork may have read the list before it stepped down. */
 	if (launch->plan.lock != NULL)
 		spio_lock_lend(launch->plan.lock, launch->plan.token);
 	err = run_masked_engine(launch, engine);
 	launch->mask = given;
-	restore_signals(&mask);
+	spio_restore_signals(&mask);
 	return err;
 }
 
@@ -186,7 +185,12 @@ withdraw(struct stream *stream)
 static int
 launch_planned(struct launch *launch)
 {
-	int status, err = launch->stream != NULL ?
+	int status, err;
+
+	launch->kid.pidfd = -1;
+	launch->kid.block = -1;
+	launch->report = -1;
+	err = launch->stream != NULL ?
 	    run_with_stream(launch) : run_counted(launch);
 	if (launch->kid.pidfd >= 0)
 		launch->kid.parent = getpid();
@@ -215,5 +219,12 @@ spio_launch(struct launch *launch, const char *command)
 		launch->plan.direct = parsed.direct;
 	}
 #endif
+	return launch_planned(launch);
+}
+
+int
+spio_launch_fn(struct launch *launch)
+{
+	launch->plan.fn_report = -1;
 	return launch_planned(launch);
 }

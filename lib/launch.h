@@ -22,6 +22,7 @@ struct launch {
 	const sigset_t *mask;	/* the child's; NULL: the caller's own */
 	int synchronous;	/* the caller waits anyway: never avfork */
 	int want_pidfd;
+	size_t stack_size;	/* for plan.fn: at least; its mask is blocked */
 
 	/* Filled in by the launch. */
 	const char *argv[5];
@@ -29,11 +30,24 @@ struct launch {
 	int ticketed;		/* for, and it is one of them */
 	struct kid kid;
 	int exec_error;		/* an errno, where the engine can tell */
+
+	/* To be unmapped when the child has left the memory, and the pipe that
+	 * tells what fn returned, open until it has; or NULL and -1. */
+	char *stack;
+	size_t stack_mapped;
+	int report;
 };
 
 /* Start command in a shell; 0, or an errno and then there is no child.  The
  * stream is then in the table, the earlier ones are not in the child.  To a
  * synchronous caller a failed exec is a child with status 127. */
 int spio_launch(struct launch *launch, const char *command);
+
+/* Start plan.fn, with all signals blocked; 0 or an errno. */
+int spio_launch_fn(struct launch *launch);
+
+/* Block all signals, libc's own too where it can be done, and undo it. */
+void spio_block_signals(sigset_t *old);
+void spio_restore_signals(const sigset_t *old);
 
 #endif

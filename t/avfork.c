@@ -1,0 +1,927 @@
+/* SPDX-License-Identifier: ISC */
+/* avfork(3), sentence by sentence. */
+
+#include "fixture.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include <spawnio/child.h>
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+#define IN_FLIGHT	16	/* libspawnio(7): at the same time */
+#define PAGE		((size_t)sysconf(_SC_PAGESIZE))
+#define SMALLEST	((size_t)28 * 1024)
+
+/* What fn gets: in memory that is also shared with a copy of this process, so
+ * that a test can tell what it has done with every engine. */
+struct task {
+	struct spawnio_child child;
+	atomic_int seen;	/* fn was here */
+	atomic_int gate;	/* fn waits for it */
+	int result;
+	uint64_t mask;
+	const char *file;
+	char *const *argv;
+	void *place;		/* an address within its stack */
+	size_t depth;
+	int fd;
+};
+
+static const char *engine;
+
+static struct task *
+new_task(void)
+{
+	struct task *task = mmap(NULL, sizeof(*task), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(task, MAP_FAILED);
+	return task;
+}
+
+static void
+free_task(struct task *task)
+{
+	munmap(task, sizeof(*task));
+}
+
+static bool
+engine_is(const char *name)
+{
+	return strcmp(engine, name) == 0;
+}
+
+/* Does the caller go on while fn runs? */
+static bool
+goes_on(void)
+{
+	return !engine_is("vfork");
+}
+
+static void
+start(struct task *task, int (*fn)(void *))
+{
+	pid_t pid;
+
+	errno = 0;
+	pid = avfork(fn, task, &task->child);
+	ck_assert_msg(pid > 0, "avfork: %s", strerror(errno));
+	ck_assert_int_eq(errno, 0);
+	ck_assert_int_eq(pid, task->child.pid);
+}
+
+static int
+end(struct task *task)
+{
+	int status;
+
+	errno = 0;
+	status = spawnio_child_wait(&task->child);
+	ck_assert_msg(status != -1, "spawnio_child_wait: %s", strerror(errno));
+	ck_assert_int_eq(errno, 0);
+	return status;
+}
+
+/* The error that fn returned, when it has left. */
+static int
+error_of(struct task *task)
+{
+	int error = -1;
+
+	errno = 0;
+	ck_assert_int_eq(spawnio_child_await(&task->child, -1, &error), 0);
+	ck_assert_int_eq(errno, 0);
+	return error;
+}
+
+/* --- what fn does --- */
+
+SPAWNIO_IN_CHILD static int
+note(void *arg)
+{
+	struct task *task = arg;
+	int here;
+
+	task->place = &here;
+	atomic_store(&task->seen, child_getpid());
+	return task->result;
+}
+
+SPAWNIO_IN_CHILD static int
+note_mask(void *arg)
+{
+	struct task *task = arg;
+
+	child_sigprocmask(SIG_SETMASK, NULL, &task->mask);
+	return 0;
+}
+
+SPAWNIO_IN_CHILD static void
+pause_a_little(void)
+{
+	const struct timespec moment = { 0, 1000000 };
+
+	child_nanosleep(&moment, NULL);
+}
+
+SPAWNIO_IN_CHILD static int
+wait_for_gate(void *arg)
+{
+	struct task *task = arg;
+
+	atomic_store(&task->seen, 1);
+	while (atomic_load(&task->gate) == 0)
+		pause_a_little();
+	return task->result;
+}
+
+SPAWNIO_IN_CHILD static int
+execute(void *arg)
+{
+	static char *const nothing[] = { NULL };
+	struct task *task = arg;
+
+	child_setmask(task->child.mask);
+	return child_execve(task->file, task->argv, nothing);
+}
+
+SPAWNIO_IN_CHILD static int
+die(void *arg)
+{
+	(void)arg;
+	child_kill(child_getpid(), SIGKILL);
+	return 0;
+}
+
+/* Write to depth bytes of the stack, a page at a time, from above. */
+SPAWNIO_IN_CHILD __attribute__((__noinline__)) static int
+dig(struct task *task, size_t done)
+{
+	volatile char hole[1024];
+
+	hole[0] = 1;
+	if (done + sizeof(hole) >= task->depth)
+		return 0;
+	return dig(task, done + sizeof(hole) + 64) + hole[0] - 1;
+}
+
+SPAWNIO_IN_CHILD static int
+dig_down(void *arg)
+{
+	return dig(arg, 1024);
+}
+
+SPAWNIO_IN_CHILD static int
+close_everything(void *arg)
+{
+	(void)arg;
+	child_close_range(0, ~0u, 0);
+	return -EDOM;
+}
+
+SPAWNIO_IN_CHILD static int
+look_at_descriptor(void *arg)
+{
+	struct task *task = arg;
+
+	return child_fcntl(task->fd, F_GETFD, 0);
+}
+
+SPAWNIO_IN_CHILD static int
+raise_usr1(void *arg)
+{
+	struct task *task = arg;
+
+	child_setmask(0);
+	child_kill(child_getpid(), SIGUSR1);
+	atomic_store(&task->seen, 1);
+	return 0;
+}
+
+/* --- tests --- */
+
+START_TEST(fn_runs_in_a_child)
+{
+	struct task *task = new_task();
+
+	task->result = 5;
+	start(task, note);
+	assert_exit(end(task), 5);
+	ck_assert_int_ne(atomic_load(&task->seen), getpid());
+	ck_assert_int_gt(atomic_load(&task->seen), 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(pid_is_that_of_the_child)
+{
+	struct task *task = new_task();
+	pid_t pid;
+
+	start(task, note);
+	pid = task->child.pid;
+	end(task);
+	ck_assert_int_eq(atomic_load(&task->seen), pid);
+	free_task(task);
+}
+END_TEST
+
+static int plain;
+
+SPAWNIO_IN_CHILD static int
+write_plain(void *arg)
+{
+	*(int *)arg = 7;
+	return 0;
+}
+
+START_TEST(shared_tells_whose_memory_it_is)
+{
+	struct spawnio_child child;
+
+	memset(&child, 0, sizeof(child));
+	plain = 0;
+	ck_assert_int_gt(avfork(write_plain, &plain, &child), 0);
+	ck_assert_int_eq(spawnio_child_await(&child, -1, NULL), 0);
+	ck_assert_int_eq(plain, child.shared ? 7 : 0);
+	if (!emulated())
+		ck_assert_int_eq(child.shared != 0, !engine_is("fork"));
+	ck_assert_int_eq(spawnio_child_wait(&child), 0);
+}
+END_TEST
+
+START_TEST(low_8_bits_of_the_status_count)
+{
+	struct task *task = new_task();
+
+	task->result = 0x305;
+	start(task, note);
+	assert_exit(end(task), 5);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(negative_result_is_an_errno)
+{
+	struct task *task = new_task();
+
+	task->result = -EDOM;
+	start(task, note);
+	ck_assert_int_eq(error_of(task), EDOM);
+	ck_assert_int_eq(error_of(task), EDOM);
+	assert_exit(end(task), 127);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(errno_of_an_exec_is_told)
+{
+	static const struct {
+		const char *file;
+		int error;
+	} files[] = {
+		{ "/nosuch", ENOENT }, { "/", EACCES },
+		{ "/dev/null/a", ENOTDIR }
+	};
+	static char *const argv[] = { (char *)"x", NULL };
+	struct task *task = new_task();
+
+	task->file = files[_i].file;
+	task->argv = argv;
+	start(task, execute);
+	ck_assert_int_eq(error_of(task), files[_i].error);
+	assert_exit(end(task), 127);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(error_is_0_after_an_exec)
+{
+	static char *const argv[] = {
+		(char *)"sh", (char *)"-c", (char *)"exit 3", NULL
+	};
+	struct task *task = new_task();
+
+	task->file = "/bin/sh";
+	task->argv = argv;
+	start(task, execute);
+	ck_assert_int_eq(error_of(task), 0);
+	assert_exit(end(task), 3);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(error_is_0_after_a_death)
+{
+	struct task *task = new_task();
+
+	start(task, die);
+	ck_assert_int_eq(error_of(task), 0);
+	assert_killed(end(task), SIGKILL);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(error_may_be_null)
+{
+	struct task *task = new_task();
+
+	task->result = -EDOM;
+	start(task, note);
+	ck_assert_int_eq(spawnio_child_await(&task->child, -1, NULL), 0);
+	assert_exit(end(task), 127);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(wait_needs_no_await)
+{
+	struct task *task = new_task();
+
+	task->result = -EDOM;
+	start(task, note);
+	assert_exit(end(task), 127);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(await_ends_with_the_exec)
+{
+	static char *const argv[] = {
+		(char *)"sh", (char *)"-c", (char *)"read x", NULL
+	};
+	struct channel gate = to_commands();
+	struct task *task = new_task();
+	char *line[] = { argv[0], argv[1], NULL, NULL };
+	char text[64];
+
+	snprintf(text, sizeof(text), "read x <&%d", gate.theirs);
+	line[2] = text;
+	task->file = "/bin/sh";
+	task->argv = line;
+	start(task, execute);
+	ck_assert_int_eq(error_of(task), 0);
+	ck_assert_int_eq(waitpid(task->child.pid, NULL, WNOHANG), 0);
+	release(gate);
+	assert_exit(end(task), 0);
+	close_channel(gate);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(caller_goes_on)
+{
+	struct task *task = new_task();
+
+	start(task, wait_for_gate);
+	assert_error(spawnio_child_await(&task->child, 0, NULL), -1,
+	    ETIMEDOUT);
+	assert_error(spawnio_child_await(&task->child, 20, NULL), -1,
+	    ETIMEDOUT);
+	atomic_store(&task->gate, 1);
+	ck_assert_int_eq(error_of(task), 0);
+	assert_exit(end(task), 0);
+	free_task(task);
+}
+END_TEST
+
+static void
+do_nothing(int signo)
+{
+	(void)signo;
+}
+
+static void *
+interrupt(void *arg)
+{
+	const struct timespec moment = { 0, 5000000 };
+	struct task *task = arg;
+
+	for (int i = 0; i < 10; i++) {
+		nanosleep(&moment, NULL);
+		kill(getpid(), SIGUSR1);
+	}
+	atomic_store(&task->gate, 1);
+	return NULL;
+}
+
+START_TEST(signals_do_not_interrupt_await)
+{
+	struct task *task = new_task();
+	pthread_t thread;
+
+	on_signal(SIGUSR1, do_nothing, 0);
+	start(task, wait_for_gate);
+	ck_assert_int_eq(pthread_create(&thread, NULL, interrupt, task), 0);
+	ck_assert_int_eq(error_of(task), 0);
+	ck_assert_int_eq(atomic_load(&task->gate), 1);
+	pthread_join(thread, NULL);
+	assert_exit(end(task), 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(vfork_suspends_the_caller)
+{
+	struct task *task = new_task();
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, interrupt, task), 0);
+	on_signal(SIGUSR1, do_nothing, 0);
+	start(task, wait_for_gate);
+	ck_assert_int_eq(atomic_load(&task->gate), 1);
+	ck_assert_int_eq(spawnio_child_await(&task->child, 0, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_exit(end(task), 0);
+	free_task(task);
+}
+END_TEST
+
+/* Signals of libc's own, which sigfillset() leaves out, are among all. */
+START_TEST(all_signals_are_blocked)
+{
+	const uint64_t unblockable = (uint64_t)1 << (SIGKILL - 1) |
+	    (uint64_t)1 << (SIGSTOP - 1);
+	struct task *task = new_task();
+
+	start(task, note_mask);
+	end(task);
+	ck_assert_uint_eq(task->mask | unblockable, ~(uint64_t)0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(mask_is_the_callers)
+{
+	struct task *task = new_task();
+	uint64_t before, after;
+
+	block(SIGUSR2);
+	child_sigprocmask(SIG_SETMASK, NULL, &before);
+	start(task, note);
+	child_sigprocmask(SIG_SETMASK, NULL, &after);
+	end(task);
+	ck_assert_uint_eq(task->child.mask, before);
+	ck_assert_uint_eq(after, before);
+	ck_assert_uint_ne(before & (uint64_t)1 << (SIGUSR2 - 1), 0);
+	unblock(SIGUSR2);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(caught_signals_have_their_default_action)
+{
+	struct task *task = new_task();
+
+	on_signal(SIGUSR1, do_nothing, 0);
+	start(task, raise_usr1);
+	assert_killed(end(task), SIGUSR1);
+	ck_assert_int_eq(atomic_load(&task->seen), 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(ignored_signals_stay_ignored)
+{
+	struct task *task = new_task();
+
+	on_signal(SIGUSR1, SIG_IGN, 0);
+	start(task, raise_usr1);
+	assert_exit(end(task), 0);
+	ck_assert_int_eq(atomic_load(&task->seen), 1);
+	free_task(task);
+}
+END_TEST
+
+/* --- the stack --- */
+
+static size_t
+mapped(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	size_t lines = 0;
+	int c;
+
+	ck_assert_ptr_nonnull(maps);
+	while ((c = getc(maps)) != EOF)
+		lines += c == '\n';
+	fclose(maps);
+	return lines;
+}
+
+START_TEST(stack_is_28_kib_at_least)
+{
+	struct task *task = new_task();
+
+	task->depth = SMALLEST - 3 * 1024;
+	start(task, dig_down);
+	assert_exit(end(task), 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(stack_has_the_size_that_was_asked_for)
+{
+	static const size_t sizes[] = { 1, 29 * 1024, 100001, 1 << 20, 8 << 20 };
+	struct task *task = new_task();
+
+	task->child.stack_size = sizes[_i];
+	task->depth = sizes[_i] < SMALLEST ? 0 : sizes[_i] - 3 * 1024;
+	start(task, dig_down);
+	assert_exit(end(task), 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(page_below_the_stack_cannot_be_accessed)
+{
+	static const size_t sizes[] = { 0, 1 << 20 };
+	const struct rlimit none = { 0, 0 };
+	struct task *task = new_task();
+
+	setrlimit(RLIMIT_CORE, &none);
+	task->child.stack_size = sizes[_i];
+	task->depth = (size_t)-1;
+	start(task, dig_down);
+	assert_killed(end(task), SIGSEGV);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(stack_is_given_back)
+{
+	struct task *task = new_task();
+	size_t before = 0;
+
+	for (int i = 0; i < 40; i++) {
+		memset(&task->child, 0, sizeof(task->child));
+		task->child.stack_size = (size_t)(1 + i % 4) << 20;
+		start(task, note);
+		if (i % 2)
+			error_of(task);
+		end(task);
+		if (i == 7)
+			before = mapped();
+	}
+	ck_assert_uint_le(mapped(), before + 4);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(stack_that_cannot_be_had_is_enomem)
+{
+	static const size_t sizes[] = { (size_t)-1, (size_t)-4096,
+		(size_t)1 << 62, ((size_t)-1) / 2 };
+	struct task *task = new_task();
+
+	task->child.stack_size = sizes[_i];
+	assert_error(avfork(note, task, &task->child), -1, ENOMEM);
+	ck_assert_int_eq(atomic_load(&task->seen), 0);
+	assert_error(wait(NULL), -1, ECHILD);
+	free_task(task);
+}
+END_TEST
+
+/* --- the process descriptor --- */
+
+START_TEST(pidfd_on_request)
+{
+	struct pollfd poll_it = { .events = POLLIN };
+	struct task *task = new_task();
+
+	task->child.flags = SPAWNIO_CHILD_PIDFD;
+	start(task, note);
+	poll_it.fd = task->child.pidfd;
+	if (poll_it.fd >= 0) {
+		ck_assert_int_eq(fcntl(poll_it.fd, F_GETFD), FD_CLOEXEC);
+		ck_assert_int_eq(poll(&poll_it, 1, 60000), 1);
+	}
+	ck_assert_int_eq(poll_it.fd >= 0, !emulated());
+	assert_exit(end(task), 0);
+	ck_assert_int_eq(task->child.pidfd, -1);
+	if (poll_it.fd >= 0)
+		assert_error(fcntl(poll_it.fd, F_GETFD), -1, EBADF);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(no_pidfd_without_request)
+{
+	struct task *task = new_task();
+
+	start(task, note);
+	ck_assert_int_eq(task->child.pidfd, -1);
+	end(task);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(no_descriptor_left_is_emfile)
+{
+	struct task *task = new_task();
+	int fd = dup(0);
+	struct rlimit limit, less;
+
+	close(fd);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	less = limit;
+	less.rlim_cur = (rlim_t)fd;
+	setrlimit(RLIMIT_NOFILE, &less);
+	task->child.flags = SPAWNIO_CHILD_PIDFD;
+	assert_error(avfork(note, task, &task->child), -1, EMFILE);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_error(wait(NULL), -1, ECHILD);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(status_that_was_lost)
+{
+	struct task *task = new_task();
+	int status;
+
+	task->result = 4;
+	task->child.flags = SPAWNIO_CHILD_PIDFD;
+	on_signal(SIGCHLD, SIG_IGN, 0);
+	start(task, note);
+	errno = 0;
+	status = spawnio_child_wait(&task->child);
+	if (lost_status_is_found() && !emulated())
+		assert_exit(status, 4);
+	else
+		ck_assert(status == -1 && errno == ECHILD);
+	on_signal(SIGCHLD, SIG_DFL, 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(somebody_else_has_waited)
+{
+	struct task *task = new_task();
+
+	start(task, note);
+	ck_assert_int_eq(waitpid(-1, NULL, 0), task->child.pid);
+	assert_error(spawnio_child_wait(&task->child), -1, ECHILD);
+	assert_error(spawnio_child_wait(&task->child), -1, EINVAL);
+	free_task(task);
+}
+END_TEST
+
+/* --- errors --- */
+
+START_TEST(what_is_not_valid)
+{
+	struct spawnio_child child;
+	int error = 9;
+
+	memset(&child, 0, sizeof(child));
+	assert_error(avfork(NULL, NULL, &child), -1, EINVAL);
+	assert_error(avfork(note, NULL, NULL), -1, EINVAL);
+	assert_error(spawnio_child_await(&child, 0, &error), -1, EINVAL);
+	assert_error(spawnio_child_await(NULL, 0, &error), -1, EINVAL);
+	assert_error(spawnio_child_wait(&child), -1, EINVAL);
+	assert_error(spawnio_child_wait(NULL), -1, EINVAL);
+	child.flags = 2;
+	assert_error(avfork(note, NULL, &child), -1, EINVAL);
+	ck_assert_int_eq(error, 9);
+	assert_error(wait(NULL), -1, ECHILD);
+}
+END_TEST
+
+START_TEST(nothing_is_waited_for_twice)
+{
+	struct task *task = new_task();
+
+	start(task, note);
+	end(task);
+	assert_error(spawnio_child_wait(&task->child), -1, EINVAL);
+	assert_error(spawnio_child_await(&task->child, 0, NULL), -1, EINVAL);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(no_child_is_eagain)
+{
+	struct task *task = new_task();
+
+	allow_no_children();
+	task->child.stack_size = 1 << 20;
+	assert_error(avfork(note, task, &task->child), -1, EAGAIN);
+	ck_assert_int_eq(atomic_load(&task->seen), 0);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(engine_of_libc_is_enotsup)
+{
+	struct task *task = new_task();
+
+	assert_error(avfork(note, task, &task->child), -1, ENOTSUP);
+	ck_assert_int_eq(atomic_load(&task->seen), 0);
+	assert_error(wait(NULL), -1, ECHILD);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(fn_may_close_the_pipe_that_tells_its_result)
+{
+	struct spawnio_child child;
+	int error = -1;
+
+	memset(&child, 0, sizeof(child));
+	ck_assert_int_gt(avfork(close_everything, NULL, &child), 0);
+	ck_assert_int_eq(spawnio_child_await(&child, -1, &error), 0);
+	ck_assert_int_eq(error, child.shared ? EDOM : 0);
+	assert_exit(spawnio_child_wait(&child), 127);
+}
+END_TEST
+
+/* --- what the child has --- */
+
+START_TEST(streams_are_inherited)
+{
+	FILE *stream = open_command("w", "cat");
+	struct task *task = new_task();
+
+	task->fd = fileno(stream);
+	start(task, look_at_descriptor);
+	assert_exit(end(task), 0);
+	assert_exit(close_command(stream), 0);
+	free_task(task);
+}
+END_TEST
+
+/* --- many --- */
+
+START_TEST(more_than_may_be_in_flight)
+{
+	struct task *tasks[IN_FLIGHT + 4];
+
+	for (size_t i = 0; i < COUNT(tasks); i++) {
+		tasks[i] = new_task();
+		tasks[i]->result = (int)i;
+		start(tasks[i], i < IN_FLIGHT ? wait_for_gate : note);
+	}
+	for (size_t i = 0; i < COUNT(tasks); i++)
+		atomic_store(&tasks[i]->gate, 1);
+	for (size_t i = 0; i < COUNT(tasks); i++) {
+		assert_exit(end(tasks[i]), (int)i);
+		free_task(tasks[i]);
+	}
+}
+END_TEST
+
+START_TEST(quiesce_waits_for_fn)
+{
+	static const size_t sizes[] = { 0, 1 << 20 };
+	struct task *task = new_task();
+
+	task->child.stack_size = sizes[_i];
+	start(task, wait_for_gate);
+	assert_error(spawnio_quiesce(20), -1, ETIMEDOUT);
+	atomic_store(&task->gate, 1);
+	ck_assert_int_eq(spawnio_quiesce(-1), 0);
+	end(task);
+	free_task(task);
+}
+END_TEST
+
+static void *
+start_many(void *arg)
+{
+	static char *const argv[] = {
+		(char *)"sh", (char *)"-c", (char *)"exit 3", NULL
+	};
+	struct task *task = new_task();
+	intptr_t wrong = 0;
+
+	(void)arg;
+	for (int i = 0; i < 30; i++) {
+		memset(task, 0, sizeof(*task));
+		task->file = i % 3 ? "/nosuch" : "/bin/sh";
+		task->argv = argv;
+		task->child.stack_size = i % 2 ? 0 : 64 * 1024;
+		task->child.flags = i % 5 ? 0 : SPAWNIO_CHILD_PIDFD;
+		start(task, execute);
+		wrong += error_of(task) != (i % 3 ? ENOENT : 0);
+		wrong += end(task) != (i % 3 ? 127 : 3) << 8;
+	}
+	free_task(task);
+	return (void *)wrong;
+}
+
+START_TEST(any_number_of_threads)
+{
+	pthread_t threads[8];
+	void *wrong;
+
+	for (size_t i = 0; i < COUNT(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, start_many,
+		    NULL), 0);
+	for (size_t i = 0; i < COUNT(threads); i++) {
+		pthread_join(threads[i], &wrong);
+		ck_assert_ptr_null(wrong);
+	}
+}
+END_TEST
+
+/* --- the suite --- */
+
+static void
+add_results(TCase *tcase)
+{
+	tcase_add_test(tcase, fn_runs_in_a_child);
+	tcase_add_test(tcase, pid_is_that_of_the_child);
+	tcase_add_test(tcase, shared_tells_whose_memory_it_is);
+	tcase_add_test(tcase, low_8_bits_of_the_status_count);
+	tcase_add_test(tcase, negative_result_is_an_errno);
+	tcase_add_loop_test(tcase, errno_of_an_exec_is_told, 0, 3);
+	tcase_add_test(tcase, error_is_0_after_an_exec);
+	tcase_add_test(tcase, error_is_0_after_a_death);
+	tcase_add_test(tcase, error_may_be_null);
+	tcase_add_test(tcase, wait_needs_no_await);
+	tcase_add_test(tcase, await_ends_with_the_exec);
+	if (goes_on()) {
+		tcase_add_test(tcase, caller_goes_on);
+		tcase_add_test(tcase, signals_do_not_interrupt_await);
+	} else if (!emulated())
+		tcase_add_test(tcase, vfork_suspends_the_caller);
+}
+
+static void
+add_signals(TCase *tcase)
+{
+	tcase_add_test(tcase, all_signals_are_blocked);
+	tcase_add_test(tcase, mask_is_the_callers);
+	tcase_add_test(tcase, caught_signals_have_their_default_action);
+	tcase_add_test(tcase, ignored_signals_stay_ignored);
+}
+
+static void
+add_stack(TCase *tcase)
+{
+	tcase_add_test(tcase, stack_is_28_kib_at_least);
+	tcase_add_loop_test(tcase, stack_has_the_size_that_was_asked_for, 0, 5);
+	tcase_add_loop_test(tcase, page_below_the_stack_cannot_be_accessed,
+	    0, 2);
+	tcase_add_test(tcase, stack_is_given_back);
+	tcase_add_loop_test(tcase, stack_that_cannot_be_had_is_enomem, 0, 4);
+}
+
+static void
+add_pidfd(TCase *tcase)
+{
+	tcase_add_test(tcase, pidfd_on_request);
+	tcase_add_test(tcase, no_pidfd_without_request);
+	tcase_add_test(tcase, no_descriptor_left_is_emfile);
+	tcase_add_test(tcase, status_that_was_lost);
+	tcase_add_test(tcase, somebody_else_has_waited);
+}
+
+static void
+add_errors(TCase *tcase)
+{
+	tcase_add_test(tcase, what_is_not_valid);
+	tcase_add_test(tcase, nothing_is_waited_for_twice);
+	if (geteuid() != 0)
+		tcase_add_test(tcase, no_child_is_eagain);
+	tcase_add_test(tcase, fn_may_close_the_pipe_that_tells_its_result);
+}
+
+static void
+add_many(TCase *tcase)
+{
+	tcase_add_test(tcase, streams_are_inherited);
+	if (goes_on())
+		tcase_add_test(tcase, more_than_may_be_in_flight);
+	if (engine_is("avfork"))
+		tcase_add_loop_test(tcase, quiesce_waits_for_fn, 0, 2);
+	tcase_add_test(tcase, any_number_of_threads);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("avfork");
+
+	engine = engine_of_tests();
+	if (engine_is("posix_spawn")) {
+		tcase_add_test(add_case(suite, "refused"),
+		    engine_of_libc_is_enotsup);
+		return run(suite);
+	}
+	add_results(add_case(suite, "results"));
+	add_signals(add_case(suite, "signals"));
+	add_stack(add_case(suite, "stack"));
+	add_pidfd(add_case(suite, "pidfd"));
+	add_errors(add_case(suite, "errors"));
+	add_many(add_case(suite, "many"));
+	return run(suite);
+}
