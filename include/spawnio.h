@@ -72,7 +72,7 @@ SPAWNIO_API int spawnio_quiesce(int timeout);
  * spawnio_child_await() has returned 0 or spawnio_child_wait() has returned. */
 struct spawnio_child {
 	/* What the caller asks for. */
-	size_t stack_size;	/* bytes, of which there may be more; 0: 28 KiB */
+	size_t stack_size;	/* bytes; there may be more; 0: 28 KiB */
 	int flags;		/* SPAWNIO_CHILD_* */
 
 	/* Filled in before fn runs: the caller's signals that were blocked,
@@ -97,24 +97,6 @@ struct spawnio_child {
 
 /* A pidfd, close-on-exec, which spawnio_child_wait() closes. */
 #define SPAWNIO_CHILD_PIDFD	1
-
-/* For the definition of fn: a compiler adds nothing to it that needs the C
- * library or the thread of the caller. */
-#if defined(__has_attribute)
-# if __has_attribute(__no_stack_protector__)
-#  define SPAWNIO_NO_GUARD	__attribute__((__no_stack_protector__))
-# endif
-# if __has_attribute(__no_sanitize__)
-#  define SPAWNIO_NO_TSAN	__attribute__((__no_sanitize__("thread")))
-# endif
-#endif
-#ifndef SPAWNIO_NO_GUARD
-# define SPAWNIO_NO_GUARD
-#endif
-#ifndef SPAWNIO_NO_TSAN
-# define SPAWNIO_NO_TSAN
-#endif
-#define SPAWNIO_IN_CHILD	SPAWNIO_NO_GUARD SPAWNIO_NO_TSAN
 
 /* Run fn(arg) in a child, in the caller's memory on a stack of its own, while
  * the caller goes on: avfork(3) says what fn may do.  The child's pid, or -1

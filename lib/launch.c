@@ -42,8 +42,8 @@ plan_shell(struct launch *launch, const char *command)
 	    (const char *const *)environ : nothing;
 }
 
-/* One of them, delivered to a child before it has reset its handlers, would act on our memory.  A
- * sigset_t begins with the kernel's. */
+/* One of them, delivered to a child before it has reset its handlers, would act
+ * on our memory.  A sigset_t begins with the kernel's. */
 void
 spio_block_signals(sigset_t *old)
 {

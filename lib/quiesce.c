@@ -19,7 +19,8 @@ wait_phase(struct state *state, long long end)
 	uint32_t phase = atomic_fetch_xor(&state->phase, 1), callers;
 
 	while ((callers = atomic_load(&state->callers[phase])) != 0)
-		if (!spio_futex_wait_until(&state->callers[phase], callers, end))
+		if (!spio_futex_wait_until(&state->callers[phase], callers,
+		    end))
 			return 0;
 	return 1;
 }

@@ -529,7 +529,9 @@ END_TEST
 
 START_TEST(stack_has_the_size_that_was_asked_for)
 {
-	static const size_t sizes[] = { 1, 29 * 1024, 100001, 1 << 20, 8 << 20 };
+	static const size_t sizes[] = {
+		1, 29 * 1024, 100001, 1 << 20, 8 << 20
+	};
 	struct task *task = new_task();
 
 	task->child.stack_size = sizes[_i];

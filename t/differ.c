@@ -26,6 +26,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <spawnio/child.h>
+
 #include "parse.h"
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -329,7 +331,7 @@ set_descriptors(void)
 {
 	int fd;
 
-	close_range(5, REPORT - 1, 0);
+	child_close_range(5, REPORT - 1, 0);
 	for (fd = 3; fd <= 5; fd++) {
 		dup2(1, fd);
 		if (fd == 5 || once_in(20))

@@ -26,17 +26,22 @@ struct timespec;
 # define SYS_close_range	436
 #endif
 
-/* A local variable whose address is taken makes a compiler look at the thread
- * pointer, if it protects stacks, or call memset(), if it initialises all: such
- * a function is told not to, and stays out of others that are not. */
-#define SPAWNIO_APART	__attribute__((__noinline__, __unused__)) \
-	SPAWNIO_NO_PROTECTOR
+/* For the definition of a function that runs in such a child, as all below do.
+ * A compiler then adds nothing that looks at the thread pointer, as a stack
+ * protector and a thread sanitizer do. */
+#define SPAWNIO_IN_CHILD	SPAWNIO_NO_PROTECTOR SPAWNIO_NO_SANITIZER
+
 #define SPAWNIO_NO_PROTECTOR
+#define SPAWNIO_NO_SANITIZER
 #define SPAWNIO_UNINITIALIZED
 #if defined(__has_attribute)
 # if __has_attribute(__no_stack_protector__)
 #  undef SPAWNIO_NO_PROTECTOR
 #  define SPAWNIO_NO_PROTECTOR	__attribute__((__no_stack_protector__))
+# endif
+# if __has_attribute(__no_sanitize__)
+#  undef SPAWNIO_NO_SANITIZER
+#  define SPAWNIO_NO_SANITIZER	__attribute__((__no_sanitize__("thread")))
 # endif
 # if __has_attribute(__uninitialized__)
 #  undef SPAWNIO_UNINITIALIZED
@@ -44,19 +49,26 @@ struct timespec;
 # endif
 #endif
 
+#define SPAWNIO_CALL	SPAWNIO_IN_CHILD static __inline__
+
+/* One with an array, or a struct whose address is taken, stays out of functions
+ * that are not so defined. */
+#define SPAWNIO_APART	SPAWNIO_IN_CHILD \
+	__attribute__((__noinline__, __unused__)) static
+
 /* In a loop that a compiler would make a call of memcpy() or strlen(). */
 #define SPAWNIO_BARRIER()	__asm__ __volatile__("" : : : "memory")
 
 /* --- descriptors --- */
 
-static __inline__ int
+SPAWNIO_CALL int
 child_close(int fd)
 {
 	return (int)child_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
 /* From first to last, both included; Linux 5.9. */
-static __inline__ int
+SPAWNIO_CALL int
 child_close_range(unsigned int first, unsigned int last, unsigned int flags)
 {
 	return (int)child_syscall(SYS_close_range, first, last, flags, 0, 0,
@@ -64,20 +76,20 @@ child_close_range(unsigned int first, unsigned int last, unsigned int flags)
 }
 
 /* op is F_SETFD or another whose argument, if any, is a number or a pointer. */
-static __inline__ int
+SPAWNIO_CALL int
 child_fcntl(int fd, int op, long arg)
 {
 	return (int)child_syscall(SYS_fcntl, fd, op, arg, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_dup3(int from, int to, int flags)
 {
 	return (int)child_syscall(SYS_dup3, from, to, flags, 0, 0, 0);
 }
 
 /* dup2(n, n) is n if that is open, and keeps FD_CLOEXEC: F_GETFD asks. */
-static __inline__ int
+SPAWNIO_CALL int
 child_dup2(int from, int to)
 {
 	int flags;
@@ -88,7 +100,7 @@ child_dup2(int from, int to)
 	return flags < 0 ? flags : to;
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_openat(int folder, const char *file, int flags, mode_t mode)
 {
 	return (int)child_syscall(SYS_openat, folder, (long)file, flags,
@@ -96,31 +108,31 @@ child_openat(int folder, const char *file, int flags, mode_t mode)
 }
 
 /* AT_FDCWD; the mode is always there. */
-static __inline__ int
+SPAWNIO_CALL int
 child_open(const char *file, int flags, mode_t mode)
 {
 	return child_openat(-100, file, flags, mode);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_pipe2(int *ends, int flags)
 {
 	return (int)child_syscall(SYS_pipe2, (long)ends, flags, 0, 0, 0, 0);
 }
 
-static __inline__ ssize_t
+SPAWNIO_CALL ssize_t
 child_read(int fd, void *data, size_t size)
 {
 	return child_syscall(SYS_read, fd, (long)data, (long)size, 0, 0, 0);
 }
 
-static __inline__ ssize_t
+SPAWNIO_CALL ssize_t
 child_write(int fd, const void *data, size_t size)
 {
 	return child_syscall(SYS_write, fd, (long)data, (long)size, 0, 0, 0);
 }
 
-static __inline__ off_t
+SPAWNIO_CALL off_t
 child_lseek(int fd, off_t offset, int whence)
 {
 	return child_syscall(SYS_lseek, fd, offset, whence, 0, 0, 0);
@@ -128,26 +140,26 @@ child_lseek(int fd, off_t offset, int whence)
 
 /* --- folders and modes --- */
 
-static __inline__ int
+SPAWNIO_CALL int
 child_chdir(const char *folder)
 {
 	return (int)child_syscall(SYS_chdir, (long)folder, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_fchdir(int fd)
 {
 	return (int)child_syscall(SYS_fchdir, fd, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_chroot(const char *folder)
 {
 	return (int)child_syscall(SYS_chroot, (long)folder, 0, 0, 0, 0, 0);
 }
 
 /* The mask that was; cannot fail. */
-static __inline__ mode_t
+SPAWNIO_CALL mode_t
 child_umask(mode_t mask)
 {
 	return (mode_t)child_syscall(SYS_umask, (long)mask, 0, 0, 0, 0, 0);
@@ -155,70 +167,70 @@ child_umask(mode_t mask)
 
 /* --- processes, sessions and terminals --- */
 
-static __inline__ pid_t
+SPAWNIO_CALL pid_t
 child_getpid(void)
 {
 	return (pid_t)child_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ pid_t
+SPAWNIO_CALL pid_t
 child_getppid(void)
 {
 	return (pid_t)child_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ pid_t
+SPAWNIO_CALL pid_t
 child_gettid(void)
 {
 	return (pid_t)child_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ pid_t
+SPAWNIO_CALL pid_t
 child_getpgid(pid_t pid)
 {
 	return (pid_t)child_syscall(SYS_getpgid, pid, 0, 0, 0, 0, 0);
 }
 
-static __inline__ pid_t
+SPAWNIO_CALL pid_t
 child_getsid(pid_t pid)
 {
 	return (pid_t)child_syscall(SYS_getsid, pid, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setpgid(pid_t pid, pid_t group)
 {
 	return (int)child_syscall(SYS_setpgid, pid, group, 0, 0, 0, 0);
 }
 
-static __inline__ pid_t
+SPAWNIO_CALL pid_t
 child_setsid(void)
 {
 	return (pid_t)child_syscall(SYS_setsid, 0, 0, 0, 0, 0, 0);
 }
 
 /* Let the terminal be that of this process's new session: TIOCSCTTY. */
-static __inline__ int
+SPAWNIO_CALL int
 child_setctty(int fd)
 {
 	return (int)child_syscall(SYS_ioctl, fd, 0x540e, 0, 0, 0, 0);
 }
 
 /* Let the process group be the terminal's foreground: TIOCSPGRP. */
-SPAWNIO_APART static int
+SPAWNIO_APART int
 child_tcsetpgrp(int fd, pid_t group)
 {
 	return (int)child_syscall(SYS_ioctl, fd, 0x5410, (long)&group, 0, 0,
 	    0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_kill(pid_t pid, int sig)
 {
 	return (int)child_syscall(SYS_kill, pid, sig, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_prctl(int op, unsigned long a, unsigned long b, unsigned long c,
     unsigned long d)
 {
@@ -226,13 +238,13 @@ child_prctl(int op, unsigned long a, unsigned long b, unsigned long c,
 	    (long)d, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_unshare(int flags)
 {
 	return (int)child_syscall(SYS_unshare, flags, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setns(int fd, int type)
 {
 	return (int)child_syscall(SYS_setns, fd, type, 0, 0, 0, 0);
@@ -240,71 +252,71 @@ child_setns(int fd, int type)
 
 /* --- ids: libc's calls would have all threads of the caller follow --- */
 
-static __inline__ uid_t
+SPAWNIO_CALL uid_t
 child_getuid(void)
 {
 	return (uid_t)child_syscall(SYS_getuid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ uid_t
+SPAWNIO_CALL uid_t
 child_geteuid(void)
 {
 	return (uid_t)child_syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ gid_t
+SPAWNIO_CALL gid_t
 child_getgid(void)
 {
 	return (gid_t)child_syscall(SYS_getgid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ gid_t
+SPAWNIO_CALL gid_t
 child_getegid(void)
 {
 	return (gid_t)child_syscall(SYS_getegid, 0, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setuid(uid_t id)
 {
 	return (int)child_syscall(SYS_setuid, (long)id, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setgid(gid_t id)
 {
 	return (int)child_syscall(SYS_setgid, (long)id, 0, 0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setreuid(uid_t real, uid_t effective)
 {
 	return (int)child_syscall(SYS_setreuid, (long)real, (long)effective,
 	    0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setregid(gid_t real, gid_t effective)
 {
 	return (int)child_syscall(SYS_setregid, (long)real, (long)effective,
 	    0, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
 	return (int)child_syscall(SYS_setresuid, (long)real, (long)effective,
 	    (long)saved, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setresgid(gid_t real, gid_t effective, gid_t saved)
 {
 	return (int)child_syscall(SYS_setresgid, (long)real, (long)effective,
 	    (long)saved, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setgroups(size_t n, const gid_t *list)
 {
 	return (int)child_syscall(SYS_setgroups, (long)n, (long)list, 0, 0, 0,
@@ -314,7 +326,7 @@ child_setgroups(size_t n, const gid_t *list)
 /* --- limits and scheduling --- */
 
 /* limit and old may be NULL. */
-static __inline__ int
+SPAWNIO_CALL int
 child_prlimit(pid_t pid, int resource, const struct rlimit *limit,
     struct rlimit *old)
 {
@@ -323,35 +335,35 @@ child_prlimit(pid_t pid, int resource, const struct rlimit *limit,
 }
 
 /* set is a cpu_set_t. */
-static __inline__ int
+SPAWNIO_CALL int
 child_sched_setaffinity(pid_t pid, size_t size, const void *set)
 {
 	return (int)child_syscall(SYS_sched_setaffinity, pid, (long)size,
 	    (long)set, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
 {
 	return (int)child_syscall(SYS_sched_setscheduler, pid, policy,
 	    (long)param, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_sched_setparam(pid_t pid, const struct sched_param *param)
 {
 	return (int)child_syscall(SYS_sched_setparam, pid, (long)param, 0, 0,
 	    0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_setpriority(int which, int who, int priority)
 {
 	return (int)child_syscall(SYS_setpriority, which, who, priority, 0, 0,
 	    0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_ioprio_set(int which, int who, int priority)
 {
 	return (int)child_syscall(SYS_ioprio_set, which, who, priority, 0, 0,
@@ -359,7 +371,7 @@ child_ioprio_set(int which, int who, int priority)
 }
 
 /* left may be NULL. */
-static __inline__ int
+SPAWNIO_CALL int
 child_nanosleep(const struct timespec *time, struct timespec *left)
 {
 	return (int)child_syscall(SYS_nanosleep, (long)time, (long)left, 0, 0,
@@ -374,7 +386,7 @@ child_nanosleep(const struct timespec *time, struct timespec *left)
 #define SPAWNIO_ALL_SIGNALS	(~(uint64_t)0)
 
 /* set and old may be NULL. */
-static __inline__ int
+SPAWNIO_CALL int
 child_sigprocmask(int how, const uint64_t *set, uint64_t *old)
 {
 	return (int)child_syscall(SYS_rt_sigprocmask, how, (long)set,
@@ -382,7 +394,7 @@ child_sigprocmask(int how, const uint64_t *set, uint64_t *old)
 }
 
 /* Block those of set and no others: SIG_SETMASK. */
-SPAWNIO_APART static int
+SPAWNIO_APART int
 child_setmask(uint64_t set)
 {
 	return child_sigprocmask(2, &set, NULL);
@@ -396,7 +408,7 @@ struct child_action {
 };
 
 /* action and old may be NULL. */
-static __inline__ int
+SPAWNIO_CALL int
 child_sigaction(int sig, const struct child_action *action,
     struct child_action *old)
 {
@@ -405,7 +417,7 @@ child_sigaction(int sig, const struct child_action *action,
 }
 
 /* What SIG_DFL and SIG_IGN are to signal(3). */
-SPAWNIO_APART static int
+SPAWNIO_APART int
 child_sigdispose(int sig, uintptr_t handler)
 {
 	struct child_action action;
@@ -416,21 +428,21 @@ child_sigdispose(int sig, uintptr_t handler)
 }
 
 /* Give one signal its default action. */
-static __inline__ int
+SPAWNIO_CALL int
 child_sigdefault(int sig)
 {
 	return child_sigdispose(sig, 0);
 }
 
 /* Ignore it. */
-static __inline__ int
+SPAWNIO_CALL int
 child_sigignore(int sig)
 {
 	return child_sigdispose(sig, 1);
 }
 
 /* Give those of set their default actions: all, with SPAWNIO_ALL_SIGNALS. */
-static __inline__ void
+SPAWNIO_CALL void
 child_sigdefault_set(uint64_t set)
 {
 	int sig;
@@ -441,7 +453,7 @@ child_sigdefault_set(uint64_t set)
 }
 
 /* Give those that are caught their default actions. */
-SPAWNIO_APART static void
+SPAWNIO_APART void
 child_sigdefault_caught(void)
 {
 	struct child_action action;
@@ -455,14 +467,14 @@ child_sigdefault_caught(void)
 
 /* --- the end --- */
 
-static __inline__ int
+SPAWNIO_CALL int
 child_execve(const char *file, char *const *argv, char *const *envp)
 {
 	return (int)child_syscall(SYS_execve, (long)file, (long)argv,
 	    (long)envp, 0, 0, 0);
 }
 
-static __inline__ int
+SPAWNIO_CALL int
 child_execveat(int folder, const char *file, char *const *argv,
     char *const *envp, int flags)
 {
@@ -471,14 +483,14 @@ child_execveat(int folder, const char *file, char *const *argv,
 }
 
 /* AT_EMPTY_PATH. */
-static __inline__ int
+SPAWNIO_CALL int
 child_fexecve(int fd, char *const *argv, char *const *envp)
 {
 	return child_execveat(fd, "", argv, envp, 0x1000);
 }
 
 /* The length of text, as far as there is no end in it. */
-static __inline__ size_t
+SPAWNIO_CALL size_t
 child_span(const char *text, char end)
 {
 	size_t n;
@@ -490,7 +502,7 @@ child_span(const char *text, char end)
 
 /* The first n bytes of folder, a slash if there are any, and name: 0 if that is
  * too long for file. */
-static __inline__ int
+SPAWNIO_CALL int
 child_join(char *file, size_t room, const char *folder, size_t n,
     const char *name)
 {
@@ -516,7 +528,7 @@ child_join(char *file, size_t room, const char *folder, size_t n,
 #define SPAWNIO_PATH_MAX	4096
 #define SPAWNIO_NAME_MAX	255
 
-SPAWNIO_APART static int
+SPAWNIO_APART int
 child_execute_in(const char *folder, size_t n, const char *name,
     char *const *argv, char *const *envp)
 {
@@ -528,7 +540,7 @@ child_execute_in(const char *folder, size_t n, const char *name,
 }
 
 /* Is there no such file in this folder, and maybe one in the next? */
-static __inline__ int
+SPAWNIO_CALL int
 child_is_elsewhere(int error)
 {
 	return error == -ENOENT || error == -ENOTDIR || error == -EACCES ||
@@ -537,7 +549,7 @@ child_is_elsewhere(int error)
 
 /* execvpe(3) with a PATH given by the caller, which is /bin:/usr/bin if NULL,
  * and no shell for a file without a format.  4.3 KiB of the stack. */
-static __inline__ int
+SPAWNIO_CALL int
 child_execvpe(const char *name, char *const *argv, char *const *envp,
     const char *path)
 {
@@ -563,7 +575,7 @@ child_execvpe(const char *name, char *const *argv, char *const *envp,
 }
 
 /* _exit(2). */
-static __inline__ __attribute__((__noreturn__)) void
+SPAWNIO_CALL __attribute__((__noreturn__)) void
 child_exit(int status)
 {
 	for (;;)
