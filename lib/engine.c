@@ -241,6 +241,9 @@ clone_in(const struct block *block, struct launch *launch)
 	args.flags = SPIO_CLONE_VM | SPIO_CLONE_CHILD_CLEARTID;
 	args.child_tid = (uintptr_t)block->word;
 	err = choose_stack(launch, block, &args);
+	/* It is that already; but a race detector takes what was written here
+	 * for ordered before the next claim, which the kernel will see to. */
+	atomic_store(block->word, block->generation);
 	r = err != 0 ? -err : clone_new(launch, plan, &args);
 	if (r < 0)
 		unmap_stack(launch);

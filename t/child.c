@@ -638,7 +638,8 @@ CHILD_TEST(one_signal_gets_its_default)
 	ck_assert_int_eq(sigaction(SIGHUP, NULL, &got), 0);
 	ck_assert(got.sa_handler == SIG_IGN);
 	assert_gives(child_sigaction(SIGUSR2, NULL, &action), 0);
-	ck_assert_uint_eq(action.handler, (uintptr_t)ignore_it);
+	/* ThreadSanitizer has a handler of its own before each. */
+	ck_assert(action.handler == (uintptr_t)ignore_it || THREAD_SANITIZER);
 	assert_gives(child_sigaction(SIGHUP, NULL, &action), 0);
 	ck_assert_uint_eq(action.handler, 1);
 	assert_gives(child_sigdefault(SIGKILL), -EINVAL);
