@@ -7,7 +7,8 @@
 . "${top_srcdir:?}/t/common"
 
 man=$top_srcdir/man
-: "${CC:=cc}"
+: "${CC:=cc}" "${CXX:=c++}"
+have "${CXX%% *}" || CXX=
 have timeout || hard 'no timeout'
 
 # section PAGE NAME: its lines.
@@ -49,16 +50,33 @@ examples() {
 	{ print plain($0) >file }'
 }
 
-# build PROGRAM, from PROGRAM.c, against the library of the build folder.
+# build PROGRAM LANGUAGE, from PROGRAM.LANGUAGE, against the library of the build
+# folder.
 build() {
 	standard=-D_POSIX_C_SOURCE=202405L
-	! grep -q '^#define _[A-Z_]*_SOURCE' "$1.c" || standard=
+	! grep -q '^#define _[A-Z_]*_SOURCE' "$1.$2" || standard=
+	case $2 in
+	c)	compiler="$CC -std=c99" ;;
+	cc)	compiler="$CXX -std=c++11" ;;
+	esac
+	rm -f "$1"
 	# shellcheck disable=SC2086 # lists of flags
 	${LIBTOOL:-$top_builddir/libtool} --silent --tag=CC --mode=link \
-	    $CC $CPPFLAGS $CFLAGS -std=c99 $standard -Wall -Wextra -Werror \
-	    -I "$top_srcdir/include" $LDFLAGS -no-install -o "$1" "$1.c" \
+	    $compiler $CPPFLAGS $CFLAGS $standard -Wall -Wextra -Werror \
+	    -I "$top_srcdir/include" $LDFLAGS -no-install -o "$1" "$1.$2" \
 	    "$top_builddir/libspawnio.la" >"$1.log" 2>&1
 	[ -x "$1" ]
+}
+
+# build_and_run PROGRAM LANGUAGE
+build_and_run() {
+	if ! build "$1" "$2"; then
+		cat "$1.log"
+		bad "$1.$2: does not build"
+	elif ! run "$1"; then
+		cat "$1.log"
+		bad "$1.$2: does not end well"
+	fi
 }
 
 # run PROGRAM, in a folder that it may litter.
@@ -89,13 +107,10 @@ check_page() {
 		program=${source%.c}
 		programs=$((programs + 1))
 		grep -q 'main(' "$source" || bad "$source: no whole program"
-		if ! build "$program"; then
-			cat "$program.log"
-			bad "$source: does not build"
-		elif ! run "$program"; then
-			cat "$program.log"
-			bad "$source: does not end well"
-		fi
+		build_and_run "$program" c
+		[ -n "$CXX" ] || continue
+		cp "$source" "$program.cc"
+		build_and_run "$program" cc
 	done
 	section "$page" ERRORS | sed -n 's/^\.It Bq Er //p' | tr ' ' '\n' |
 	    grep '^E[A-Z0-9]*$' | sort -u >"$scratch/errors"
