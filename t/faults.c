@@ -21,6 +21,10 @@
 
 #include "supervisor.h"
 
+#ifdef SPIO_NATIVE
+# include <spawnio/child.h>
+#endif
+
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 /* A sanitizer has a close() of its own. */
@@ -158,16 +162,17 @@ enum {
 	NO_STDIN = 8
 };
 
-/* What is tried: each type of stream with what the command does, and a system.
- * The command's end is known by its status and what it says. */
+/* What is tried: each type of stream with what the command does, a system, and
+ * an avfork().  The command's end is known by its status and what it says. */
 static const struct how {
 	const char *name;
-	const char *type;	/* NULL: ssystem() */
+	const char *type;	/* NULL: ssystem(); or FN */
 	const char *command;
 	const char *text;	/* what it says */
 	int status;
 	int flags;
 } ways[] = {
+#define FN	"fn"
 	{ "r", "r", "echo out; exit 3", "out\n", 3, FULL | CHILD },
 	{ "w", "w", "read x; exit $x", "", 5, CHILD },
 	{ "r+", "r+", "read x; echo got $x; exit 4", "got 5\n", 4, CHILD },
@@ -177,7 +182,17 @@ static const struct how {
 	    SIGCHLD_IGNORED },
 	{ "system", NULL, "exit 6", "", 6, FULL | CHILD },
 	{ "system, SIGCHLD ignored", NULL, "exit 6", "", 6, SIGCHLD_IGNORED },
+	{ "avfork", FN, "exit 6", "", 6, FULL | CHILD },
 };
+
+/* posix_spawn knows no avfork(). */
+static int
+ways_here(void)
+{
+	int n = COUNT(ways);
+
+	return strcmp(engine_of_tests(), "posix_spawn") == 0 ? n - 1 : n;
+}
 
 static bool
 may_be_lost(const struct how *a_way)
@@ -213,6 +228,12 @@ arm(enum part when, enum sv_half half)
 		sv_arm(sv, half, nth);
 }
 
+static bool
+is_fn(void)
+{
+	return how->type != NULL && strcmp(how->type, FN) == 0;
+}
+
 /* Is there another way after that failure?  posix_spawn() and malloc(3) are the
  * C library's matter. */
 static bool
@@ -226,6 +247,11 @@ must_go_on(void)
 #ifdef __GLIBC__
 	case SYS_mmap:
 	case SYS_mprotect:
+		return !is_fn();
+#endif
+#ifdef SYS_pidfd_open
+	case SYS_pidfd_open:
+		return is_fn();
 #endif
 	case SYS_madvise:
 	case SYS_openat:
@@ -246,7 +272,7 @@ must_go_on(void)
 		return err == ENOSYS || err == EPERM || err == EINVAL;
 #endif
 	case SYS_execve:
-		return err == ETXTBSY;
+		return err == ETXTBSY && !is_fn();
 	default:
 		return false;
 	}
@@ -374,9 +400,80 @@ try_stream(void)
 	return true;
 }
 
+#ifdef SPIO_NATIVE
+
+SPAWNIO_IN_CHILD static int
+execute(void *arg)
+{
+	char *const *argv = arg, *const nothing[] = { NULL };
+
+	return child_execve("/bin/sh", argv, nothing);
+}
+
+static void
+check_fn(const struct spawnio_child *child, int status, int told)
+{
+	bool hit = atomic_load(&sv->failed) != 0 && !must_go_on();
+	int error = child->shared ? atomic_load(&sv->err) : told;
+
+	if (status == how->status << 8 && told == 0)
+		return;
+	if (part == IN_CHILD && hit && status == 127 << 8 && told == error)
+		return;
+	wrong("status %#x, error %d", status, told);
+}
+
+/* False if there was no child. */
+static bool
+try_fn(void)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+		(char *)(uintptr_t)how->command, NULL };
+	struct spawnio_child child = { .stack_size = 64 * 1024,
+		.flags = SPAWNIO_CHILD_PIDFD };
+	int status, told, error;
+
+	arm(IN_OPEN, SV_PARENT);
+	arm(IN_CHILD, SV_CHILD);
+	errno = 0;
+	if (avfork(execute, argv, &child) == -1) {
+		error = errno;
+		sv_disarm(sv);
+		if (atomic_load(&sv->failed) == 0 || must_go_on() ||
+		    error != atomic_load(&sv->err))
+			wrong("avfork failed: %s", strerror(error));
+		return false;
+	}
+	if (part == IN_OPEN)
+		sv_disarm(sv);
+	arm(IN_CLOSE, SV_PARENT);
+	if (spawnio_child_await(&child, -1, &told) == -1)
+		wrong("spawnio_child_await: %s", strerror(errno));
+	status = spawnio_child_wait(&child);
+	error = errno;
+	sv_disarm(sv);
+	if (error != 0)
+		wrong("errno %d after success", error);
+	check_fn(&child, status, told);
+	return true;
+}
+
+#else
+
+static bool
+try_fn(void)
+{
+	wrong("no avfork()");
+	return false;
+}
+
+#endif
+
 static bool
 try_once(void)
 {
+	if (is_fn())
+		return try_fn();
 	return how->type != NULL ? try_stream() : try_system();
 }
 
@@ -692,12 +789,13 @@ END_TEST
 static const size_t sizes[] = { 128, 256, 600, 2100 };
 
 /* With all of them there is enough, but for the child's stack of glibc's
- * posix_spawn(), and for musl's malloc(), which divides no block. */
+ * posix_spawn(), and of avfork(), and for musl's malloc(), which divides no
+ * block. */
 static bool
 is_enough(void)
 {
 #ifdef __GLIBC__
-	return strcmp(spawnio_engine(NULL), "posix_spawn") != 0;
+	return !is_fn() && strcmp(spawnio_engine(NULL), "posix_spawn") != 0;
 #else
 	return false;
 #endif
@@ -823,10 +921,10 @@ END_TEST
 static void
 add_ways(TCase *tcase)
 {
-	int i;
+	int i, n = ways_here();
 
-	tcase_add_loop_test(tcase, opening, 0, COUNT(ways));
-	for (i = 0; i < (int)COUNT(ways); i++) {
+	tcase_add_loop_test(tcase, opening, 0, n);
+	for (i = 0; i < n; i++) {
 		if (ways[i].type != NULL)
 			tcase_add_loop_test(tcase, closing, i, i + 1);
 		if (ways[i].flags & CHILD)
@@ -850,8 +948,8 @@ main(void)
 	tcase_add_checked_fixture(cancel, start, NULL);
 	add_ways(each);
 	tcase_add_test(each, asking);
-	tcase_add_loop_test(each, no_descriptors, 0, COUNT(ways));
-	tcase_add_loop_test(each, no_processes, 0, COUNT(ways));
+	tcase_add_loop_test(each, no_descriptors, 0, ways_here());
+	tcase_add_loop_test(each, no_processes, 0, ways_here());
 #ifdef SYS_pidfd_send_signal
 	if (MAY_CANCEL)
 		tcase_add_test(cancel, cancelled_without_pidfd_send_signal);
@@ -860,12 +958,12 @@ main(void)
 		    "cancelled_without_pidfd_send_signal");
 #endif
 #if MAY_REPLACE_CLOSE
-	tcase_add_loop_test(each, closed_with_an_error, 0, COUNT(ways));
+	tcase_add_loop_test(each, closed_with_an_error, 0, ways_here());
 #else
 	left_out("sanitizer: closed_with_an_error");
 #endif
 	if (MAY_LIMIT)
-		tcase_add_loop_test(memory, no_memory, 0, COUNT(ways));
+		tcase_add_loop_test(memory, no_memory, 0, ways_here());
 	else
 		left_out("sanitizer: no_memory");
 	return run(suite);
