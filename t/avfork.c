@@ -656,6 +656,7 @@ START_TEST(no_descriptor_left_is_emfile)
 	struct rlimit limit, less;
 
 	close(fd);
+	spawnio_engine(NULL);	/* which wants one to look at /proc */
 	getrlimit(RLIMIT_NOFILE, &limit);
 	less = limit;
 	less.rlim_cur = (rlim_t)fd;
@@ -733,13 +734,35 @@ START_TEST(nothing_is_waited_for_twice)
 }
 END_TEST
 
-START_TEST(no_child_is_eagain)
+START_TEST(child_may_be_used_again)
 {
 	struct task *task = new_task();
 
+	task->result = -EDOM;
+	start(task, note);
+	ck_assert_int_eq(error_of(task), EDOM);
+	end(task);
+	task->result = 3;
+	start(task, note);
+	ck_assert_int_eq(error_of(task), 0);
+	assert_exit(end(task), 3);
+	free_task(task);
+}
+END_TEST
+
+START_TEST(no_child_is_eagain)
+{
+	struct task *task = new_task();
+	size_t before;
+
 	allow_no_children();
-	task->child.stack_size = 1 << 20;
 	assert_error(avfork(note, task, &task->child), -1, EAGAIN);
+	before = mapped();
+	for (int i = 1; i <= 8; i++) {
+		task->child.stack_size = (size_t)i << 20;
+		assert_error(avfork(note, task, &task->child), -1, EAGAIN);
+	}
+	ck_assert_uint_le(mapped(), before + 2);
 	ck_assert_int_eq(atomic_load(&task->seen), 0);
 	free_task(task);
 }
@@ -905,6 +928,7 @@ add_errors(TCase *tcase)
 {
 	tcase_add_test(tcase, what_is_not_valid);
 	tcase_add_test(tcase, nothing_is_waited_for_twice);
+	tcase_add_test(tcase, child_may_be_used_again);
 	if (geteuid() != 0)
 		tcase_add_test(tcase, no_child_is_eagain);
 	tcase_add_test(tcase, fn_may_close_the_pipe_that_tells_its_result);
@@ -918,7 +942,11 @@ add_many(TCase *tcase)
 		tcase_add_test(tcase, more_than_may_be_in_flight);
 	if (engine_is("avfork"))
 		tcase_add_loop_test(tcase, quiesce_waits_for_fn, 0, 2);
-	tcase_add_test(tcase, any_number_of_threads);
+	if (emulated())
+		left_out("emulator, whose fork(2) hangs beside threads: "
+		    "any_number_of_threads");
+	else
+		tcase_add_test(tcase, any_number_of_threads);
 }
 
 static void

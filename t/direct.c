@@ -1326,6 +1326,7 @@ END_TEST
 
 #define PAINT	0xa5
 #define KEPT	512	/* bytes at its end stay as they are */
+#define SMALLEST	(16 * 1024)	/* but musl's, too small for its popen() */
 
 static void *
 call_both(void *arg)
@@ -1351,12 +1352,15 @@ START_TEST(smallest_stack_is_enough)
 {
 	char command[] = "a=1 b=2 c=3 cat <in >out 2>&1 3<in";
 	size_t size = sysconf(_SC_THREAD_STACK_MIN), page = getpagesize();
-	unsigned char *stack = mmap(NULL, size + page, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *stack;
 	pthread_attr_t attr;
 	pthread_t thread;
 	void *result;
 
+	if (size < SMALLEST)
+		size = SMALLEST;
+	stack = mmap(NULL, size + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	    -1, 0);
 	ck_assert(stack != MAP_FAILED);
 	stack += page;
 	ck_assert_int_eq(mprotect(stack, size, PROT_READ | PROT_WRITE), 0);

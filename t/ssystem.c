@@ -803,7 +803,11 @@ suite(void)
 	tcase_add_loop_test(tcase, overlapping_calls_are_counted, 0, 3);
 	tcase_add_test(tcase, calls_after_overlap_are_counted_anew);
 	tcase_add_test(tcase, other_threads_block_nothing);
-	tcase_add_test(tcase, threads_have_their_own_status);
+	if (emulated())
+		left_out("emulator, whose fork(2) hangs beside threads: "
+		    "threads_have_their_own_status");
+	else
+		tcase_add_test(tcase, threads_have_their_own_status);
 
 	add_cancellation(add_case(s, "cancellation"));
 
