@@ -629,7 +629,7 @@ START_TEST(pidfd_on_request)
 		ck_assert_int_eq(fcntl(poll_it.fd, F_GETFD), FD_CLOEXEC);
 		ck_assert_int_eq(poll(&poll_it, 1, 60000), 1);
 	}
-	ck_assert_int_eq(poll_it.fd >= 0, !emulated());
+	ck_assert(poll_it.fd >= 0 || emulated());
 	assert_exit(end(task), 0);
 	ck_assert_int_eq(task->child.pidfd, -1);
 	if (poll_it.fd >= 0)
@@ -680,10 +680,10 @@ START_TEST(status_that_was_lost)
 	start(task, note);
 	errno = 0;
 	status = spawnio_child_wait(&task->child);
-	if (lost_status_is_found() && !emulated())
+	if (status != -1 || (lost_status_is_found() && !emulated()))
 		assert_exit(status, 4);
 	else
-		ck_assert(status == -1 && errno == ECHILD);
+		ck_assert_int_eq(errno, ECHILD);
 	on_signal(SIGCHLD, SIG_DFL, 0);
 	free_task(task);
 }
@@ -896,7 +896,11 @@ add_results(TCase *tcase)
 static void
 add_signals(TCase *tcase)
 {
-	tcase_add_test(tcase, all_signals_are_blocked);
+	if (emulated())
+		left_out("emulator with signals of its own: "
+		    "all_signals_are_blocked");
+	else
+		tcase_add_test(tcase, all_signals_are_blocked);
 	tcase_add_test(tcase, mask_is_the_callers);
 	tcase_add_test(tcase, caught_signals_have_their_default_action);
 	tcase_add_test(tcase, ignored_signals_stay_ignored);

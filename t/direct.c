@@ -1326,7 +1326,7 @@ END_TEST
 
 #define PAINT	0xa5
 #define KEPT	512	/* bytes at its end stay as they are */
-#define SMALLEST	(16 * 1024)	/* but musl's, too small for its popen() */
+#define SMALLEST	(16 * 1024)	/* musl has less, and crashes too */
 
 static void *
 call_both(void *arg)
@@ -1359,8 +1359,8 @@ START_TEST(smallest_stack_is_enough)
 
 	if (size < SMALLEST)
 		size = SMALLEST;
-	stack = mmap(NULL, size + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-	    -1, 0);
+	stack = mmap(NULL, size + page, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert(stack != MAP_FAILED);
 	stack += page;
 	ck_assert_int_eq(mprotect(stack, size, PROT_READ | PROT_WRITE), 0);
