@@ -617,6 +617,17 @@ try_generated(long count)
 	return differences;
 }
 
+/* A pipeline, or what runs in the background: its output comes when it comes.
+ * It is the shell's. */
+static int
+is_concurrent(void)
+{
+	static struct command parsed;
+
+	return spio_parse(&parsed, command) != NULL &&
+	    strpbrk(command, "|&") != NULL;
+}
+
 static int
 try_file(FILE *file)
 {
@@ -625,6 +636,8 @@ try_file(FILE *file)
 
 	while (fgets(command, sizeof(command), file) != NULL) {
 		command[strcspn(command, "\n")] = '\0';
+		if (is_concurrent())
+			continue;
 		for (way = READ; way < WAYS; way++)
 			differences += try(way);
 	}
