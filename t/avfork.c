@@ -672,7 +672,7 @@ END_TEST
 START_TEST(status_that_was_lost)
 {
 	struct task *task = new_task();
-	int status;
+	int status, error;
 
 	task->result = 4;
 	task->child.flags = SPAWNIO_CHILD_PIDFD;
@@ -680,10 +680,11 @@ START_TEST(status_that_was_lost)
 	start(task, note);
 	errno = 0;
 	status = spawnio_child_wait(&task->child);
+	error = errno;
 	if (status != -1 || (lost_status_is_found() && !emulated()))
 		assert_exit(status, 4);
 	else
-		ck_assert_int_eq(errno, ECHILD);
+		ck_assert_int_eq(error, ECHILD);
 	on_signal(SIGCHLD, SIG_DFL, 0);
 	free_task(task);
 }
