@@ -108,7 +108,6 @@ half_of(int tid)
 	    SV_CHILD : SV_NEITHER;
 }
 
-/* The errno that the call is to fail with, or 0. */
 /* An error that passes by itself does not come twice: callers try again until
  * it is gone. */
 static int
@@ -128,6 +127,7 @@ is_repeated(long nr)
 	}
 }
 
+/* The errno that the call is to fail with, or 0. */
 static int
 fault(const struct seccomp_data *data, enum sv_half half)
 {
