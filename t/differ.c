@@ -34,7 +34,7 @@
 
 #define NOBODY		65534
 #define PATIENCE	20	/* seconds for one command */
-#define WORK		"/work"
+#define WORK		"/desk"
 #define REPORT		200	/* a descriptor above all others */
 
 extern char **environ;
@@ -279,8 +279,8 @@ set_environment(void)
 		"spies:/spies", "/%builtin:/spies", "/spies:/scripts", NULL
 	};
 	static const char *const pwds[] = {
-		"/", "/nosuch", "/work/", "/work/.", "//work", "work",
-		"/work/../work", "/link", NULL
+		"/", "/nosuch", "/desk/", "/desk/.", "//desk", "desk",
+		"/desk/../desk", "/link", NULL
 	};
 	static const char *const extra[] = {
 		"x=1", "IFS=:", "OLDPWD=/", "OLDPWD=/nosuch", "BASH_ENV=/x",

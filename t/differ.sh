@@ -42,7 +42,7 @@ copy() {
 }
 
 mkdir -p "$root/bin" "$root/dev" "$root/spies" "$root/scripts" "$root/folder" \
-    "$root/output" "$root/work" "$root/tmp"
+    "$root/output" "$root/desk" "$root/tmp"
 $CC -static -O1 -o "$root/spies/spy" "$top_srcdir/t/spy.c" ||
     { echo 'skipped: no static C library'; exit 77; }
 for name in a b-c x.y Foo_1; do
@@ -58,14 +58,14 @@ printf 'echo text "$0" "$@"\n' >"$root/scripts/text"
 cp "$root/spies/spy" "$root/scripts/notmine"
 chmod 755 "$root/scripts/script" "$root/scripts/text"
 chmod 700 "$root/scripts/notmine"
-ln -s work "$root/link"
+ln -s desk "$root/link"
 mknod -m 666 "$root/dev/null" c 1 3 2>/dev/null ||
     { : >"$root/dev/null" && mount --bind /dev/null "$root/dev/null"; }
 : >"$root/record"
 copy "$differ"
 chmod 755 "$root"
 chmod 666 "$root/record"
-chmod 777 "$root/output" "$root/work" "$root/tmp"
+chmod 777 "$root/output" "$root/desk" "$root/tmp"
 if [ -n "$file" ]; then
 	# As t/coverage reads it.  The programs that are named: spies, all of them.
 	sed -e '/^#/d' -e 's/^[^	]*	//' -e 's/%{[^}]*}/x/g' \
