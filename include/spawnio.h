@@ -68,10 +68,11 @@ SPAWNIO_API const char *spawnio_engine(const char **reason);
  * whatever else takes rights away from this process. */
 SPAWNIO_API int spawnio_quiesce(int timeout);
 
-/* A child of avfork().  To be zeroed, and to stay where it is until
- * spawnio_child_await() has returned 0 or spawnio_child_wait() has returned. */
+/* A child of avfork(), for which it is to be zeroed, or of spawnio_start().  It
+ * stays where it is until spawnio_child_await() or spawnio_child_wait() has
+ * returned 0. */
 struct spawnio_child {
-	/* What the caller asks for. */
+	/* What the caller of avfork() asks for. */
 	size_t stack_size;	/* bytes; there may be more; 0: 28 KiB */
 	int flags;		/* SPAWNIO_CHILD_* */
 
@@ -79,13 +80,14 @@ struct spawnio_child {
 	 * signal n as bit n - 1. */
 	uint64_t mask;
 
-	/* Filled in when avfork() returns. */
+	/* Filled in when the call returns. */
 	pid_t pid;
 	int pidfd;		/* or -1 */
-	int shared;		/* not 0 if fn has the caller's memory */
+	int fd[3];		/* the caller's ends of pipes, or -1 */
+	int shared;		/* not 0 if the child has the caller's memory */
 
 	/* The library's own. */
-	int reserved_error;
+	int reserved_failure[2];
 	int reserved_report;
 	int reserved_block;
 	uint32_t reserved_generation;
@@ -106,13 +108,28 @@ SPAWNIO_API pid_t avfork(int (*fn)(void *arg), void *arg,
 
 /* Wait until the child has executed a program or ended, at most timeout
  * milliseconds, without limit if negative.  0, and in *error, if error is not
- * NULL, the errno that fn returned, negated, or 0; or -1 and errno. */
+ * NULL, the errno of what kept it from that, or 0; or -1 and errno. */
 SPAWNIO_API int spawnio_child_await(struct spawnio_child *child, int timeout,
     int *error);
 
-/* Wait until the child has ended, and let go of it; its wait(2) status, or -1
- * and errno. */
-SPAWNIO_API int spawnio_child_wait(struct spawnio_child *child);
+/* Wait until the child has ended, with the same timeout, and let go of it.  0,
+ * and its wait(2) status in *status if status is not NULL; or -1 and errno. */
+SPAWNIO_API int spawnio_child_wait(struct spawnio_child *child, int timeout,
+    int *status);
+
+/* Send the child SIGTERM, and SIGKILL if it has not ended grace milliseconds
+ * later; to its process group, if it leads one.  Then as above. */
+SPAWNIO_API int spawnio_child_stop(struct spawnio_child *child, int grace,
+    int *status);
+
+/* The child behind a stream, as long as that is open: its pid, or -1 and
+ * errno; a pidfd, close-on-exec, for the caller to close, or -1 and errno; and
+ * as the functions above, but spclose() still tells the status. */
+SPAWNIO_API pid_t spawnio_stream_pid(FILE *stream);
+SPAWNIO_API int spawnio_stream_pidfd(FILE *stream);
+SPAWNIO_API int spawnio_stream_await(FILE *stream, int timeout, int *error);
+SPAWNIO_API int spawnio_stream_wait(FILE *stream, int timeout, int *status);
+SPAWNIO_API int spawnio_stream_stop(FILE *stream, int grace);
 
 #ifdef __cplusplus
 }

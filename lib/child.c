@@ -7,9 +7,7 @@
  *  1. A handler run in the child would act on the parent's memory.  Either the
  *     kernel has reset all of them at the clone, or all signals are blocked
  *     until they have been reset here.
- *  2. dup3(n, n) is an error and dup2(n, n) keeps FD_CLOEXEC: a descriptor that
- *     is where it belongs has its flag cleared instead.
- *  3. A child of another launch may still hold, for writing, the file that
+ *  2. A child of another launch may still hold, for writing, the file that
  *     this one executes: ETXTBSY passes by itself. */
 
 #include <errno.h>
@@ -22,6 +20,7 @@
 
 #include "child.h"
 #include "direct.h"
+#include "setup.h"
 #include "sys.h"
 
 static void
@@ -90,20 +89,7 @@ let_go(struct lock *lock, uint32_t token)
 		sys_futex_wake(&lock->owner, 1);
 }
 
-/* Hazard 2. */
-static int
-move_fds(const struct fd_move *move, int moves)
-{
-	int r = 0;
-
-	for (; moves > 0 && r >= 0; move++, moves--)
-		r = move->from == move->to ?
-		    child_fcntl(move->to, F_SETFD, 0) :
-		    child_dup3(move->from, move->to, 0);
-	return r;
-}
-
-/* Hazard 3: 0.1 ms, doubled up to 0.4 s in all. */
+/* Hazard 2: 0.1 ms, doubled up to 0.4 s in all. */
 static int
 execute(const struct plan *plan)
 {
@@ -113,7 +99,7 @@ execute(const struct plan *plan)
 
 	pause.tv_sec = 0;
 	for (nsec = 100000;; nsec *= 2) {
-		r = sys_execve(plan->file, plan->argv, plan->envp);
+		r = sys_execvpe(plan->file, plan->argv, plan->envp, plan->path);
 		if (r != -ETXTBSY || nsec > 250000000)
 			return r;
 		pause.tv_nsec = nsec;
@@ -121,26 +107,32 @@ execute(const struct plan *plan)
 	}
 }
 
-/* The exit status. */
-static int
+static _Noreturn void
+give_up(const struct plan *plan, int step, int r)
+{
+	struct failure failure = { -r, step };
+
+	*plan->failure = failure;
+	if (plan->report >= 0)
+		child_write(plan->report, &failure, sizeof(failure));
+	child_exit(127);
+}
+
+static _Noreturn void
 call(const struct plan *plan)
 {
-	int error, r = plan->fn(plan->arg);
+	int r = plan->fn(plan->arg);
 
-	if (r >= 0)
-		return r;
-	error = -r;
-	*plan->fn_error = error;
-	if (plan->fn_report >= 0)
-		child_write(plan->fn_report, &error, sizeof(error));
-	return 127;
+	if (r < 0)
+		give_up(plan, 0, r);
+	child_exit(r);
 }
 
 _Noreturn void
 spio_child_main(void *arg)
 {
 	struct plan *plan = arg;
-	int r;
+	int step = SPIO_STEP_DUP, r;
 
 	plan->shared = 1;
 	close_ends(plan);
@@ -150,16 +142,15 @@ spio_child_main(void *arg)
 	if (plan->reset_handlers)
 		child_sigdefault_caught();
 	if (plan->fn != NULL)
-		child_exit(call(plan));
-	r = move_fds(plan->move, plan->moves);
-	if (r >= 0 && plan->set_mask)
+		call(plan);
+	r = plan->how != NULL ? set_up(plan, &step) : move_fds(plan);
+	if (r < 0)
+		give_up(plan, step, r);
+	if (plan->set_mask)
 		child_sigprocmask(SIG_SETMASK, &plan->mask, NULL);
-	if (r >= 0 && plan->direct.argv != NULL)
+	if (plan->direct.argv != NULL)
 		execute_directly(&plan->direct, plan->envp);
-	if (r >= 0)
-		r = execute(plan);
-	plan->error = -r;
-	child_exit(127);
+	give_up(plan, SPIO_STEP_EXEC, execute(plan));
 }
 
 const char *

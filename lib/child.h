@@ -6,6 +6,9 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+struct spawnio_how;
 
 /* An open stream's descriptor, to be closed in a new child.  The file's
  * identity is there because fclose() may have closed the descriptor, and
@@ -48,6 +51,23 @@ struct lock {
 	_Atomic uint32_t waiters;
 };
 
+/* What kept the child from executing, and at which step: child.c has those of a
+ * struct spawnio_how, in their order. */
+enum step {
+	SPIO_STEP_SETSID, SPIO_STEP_SETPGID, SPIO_STEP_SETCTTY,
+	SPIO_STEP_FCHDIR, SPIO_STEP_CHDIR, SPIO_STEP_DUP, SPIO_STEP_CLOSE,
+	SPIO_STEP_NICE, SPIO_STEP_RLIMIT, SPIO_STEP_UMASK, SPIO_STEP_SETGROUPS,
+	SPIO_STEP_SETGID, SPIO_STEP_SETUID, SPIO_STEP_NO_NEW_PRIVS,
+	SPIO_STEP_DEATH_SIGNAL, SPIO_STEP_BEFORE_EXEC,
+	SPIO_STEPS_OF_HOW,
+	SPIO_STEP_EXEC = SPIO_STEPS_OF_HOW, SPIO_STEP_POSIX_SPAWN
+};
+
+struct failure {
+	int error;		/* an errno, or 0 */
+	int step;
+};
+
 /* What the child is to do, in this order.  It lies in a block of the pool, or
  * on the stack of a caller who is suspended, or of whose stack the child has a
  * copy; all it points to lives as long. */
@@ -63,30 +83,34 @@ struct plan {
 	uint64_t defaults;
 	int reset_handlers;
 
-	struct fd_move move[2];
+	/* If it is not NULL, then this is all.  What it returns is the exit
+	 * status, or, below 0, an errno. */
+	int (*fn)(void *);
+	void *arg;
+
+	/* What a caller asked for by a struct spawnio_how, or NULL, and who
+	 * that is.  No from is one of the earlier tos. */
+	const struct spawnio_how *how;
+	pid_t parent;
+	const struct fd_move *move;
 	int moves;
 
 	/* To be set, unless it is the one that the child was born with. */
 	int set_mask;
 	uint64_t mask;
 
-	/* If it is not NULL, then this is all.  What it returns is the exit
-	 * status; below 0, it is an errno, which goes to *fn_error, and, for a
-	 * parent that does not share the memory, to the pipe fn_report. */
-	int (*fn)(void *);
-	void *arg;
-	int *fn_error;
-	int fn_report;		/* or -1 */
-
-	/* Tried first; then this. */
+	/* Tried first; then this, for which path is searched. */
 	struct direct direct;
 	const char *file;
+	const char *path;	/* or NULL: the system's default */
 	const char *const *argv;
 	const char *const *envp;
 
-	/* Back to the parent, where it shares the memory and still waits. */
+	/* Back to the parent: where it shares the memory and, unless it is a
+	 * copy that it gets, by a pipe as well. */
 	volatile int shared;
-	volatile int error;	/* errno of what kept it from the exec */
+	struct failure *failure;
+	int report;		/* or -1 */
 };
 
 _Noreturn void spio_child_main(void *plan);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawnio/how.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 
 #include "engine.h"
 #include "gate.h"
+#include "moves.h"
 #include "pool.h"
 #include "sys.h"
 
@@ -85,6 +87,16 @@ copy_ends(struct room *room, const struct open_end *from,
 	return 1;
 }
 
+/* NULL if there is nothing, too. */
+static const void *
+copy_array(struct room *room, const void *from, size_t n, size_t size)
+{
+	void *to = n <= SPIO_BLOCK_ROOM / size ?
+	    take(room, n * size, sizeof(uint64_t)) : NULL;
+
+	return to != NULL && n > 0 ? memcpy(to, from, n * size) : to;
+}
+
 static int
 copy_direct(struct room *room, struct direct *direct)
 {
@@ -108,6 +120,36 @@ copy_direct(struct room *room, struct direct *direct)
 	return 1;
 }
 
+/* A string that may be NULL; 0 if it does not fit. */
+static int
+copy_optional(struct room *room, const char **string)
+{
+	if (*string == NULL)
+		return 1;
+	*string = copy_string(room, *string);
+	return *string != NULL;
+}
+
+static int
+copy_how(struct room *room, const struct spawnio_how **how)
+{
+	struct spawnio_how *copy;
+
+	if (*how == NULL)
+		return 1;
+	copy = take(room, sizeof(*copy), sizeof(uint64_t));
+	if (copy == NULL)
+		return 0;
+	*copy = **how;
+	*how = copy;
+	copy->rlimits = copy_array(room, copy->rlimits, copy->rlimit_count,
+	    sizeof(*copy->rlimits));
+	copy->groups = copy_array(room, copy->groups, copy->group_count,
+	    sizeof(*copy->groups));
+	return copy->rlimits != NULL && copy->groups != NULL &&
+	    copy_optional(room, &copy->cwd);
+}
+
 /* All that the child will read, while the caller may change its own. */
 static struct plan *
 copy_plan(const struct block *block, const struct plan *plan)
@@ -121,9 +163,14 @@ copy_plan(const struct block *block, const struct plan *plan)
 		return copy;
 	copy->argv = copy_strings(&room, plan->argv);
 	copy->envp = copy_strings(&room, plan->envp);
-	if (copy->argv == NULL || copy->envp == NULL ||
+	copy->move = copy_array(&room, plan->move, (size_t)plan->moves,
+	    sizeof(*plan->move));
+	if (copy->argv == NULL || copy->envp == NULL || copy->move == NULL ||
 	    !copy_ends(&room, plan->ends, &copy->ends) ||
-	    !copy_direct(&room, &copy->direct))
+	    !copy_direct(&room, &copy->direct) ||
+	    !copy_how(&room, &copy->how) || (copy->how != NULL &&
+	    !(copy_optional(&room, &copy->file) &&
+	    copy_optional(&room, &copy->path))))
 		return NULL;
 	return copy;
 }
@@ -134,27 +181,39 @@ is_refusal(long r)
 	return r == -ENOSYS || r == -EPERM || r == -EINVAL;
 }
 
+static int
+is_for_cgroup(const struct plan *plan)
+{
+	return plan->how != NULL && plan->how->flags & SPAWNIO_SETCGROUP;
+}
+
 /* clone3(2), which also resets the handlers.  Without a pidfd, if there is no
  * descriptor left: only a status that is lost would have needed it, unless it
  * is for the caller of avfork(). */
 static long
 clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 {
+	size_t size = SPIO_CLONE3_SIZE;
 	long r;
 
+	if (is_for_cgroup(plan)) {
+		args->flags |= SPIO_CLONE_INTO_CGROUP;
+		args->cgroup = (uint64_t)plan->how->cgroup_fd;
+		size = sizeof(*args);
+	}
 	args->flags |= SPIO_CLONE_CLEAR_SIGHAND;
 	args->exit_signal = SIGCHLD;
 	if (launch->want_pidfd) {
 		args->flags |= SPIO_CLONE_PIDFD;
 		args->pidfd = (uintptr_t)&launch->kid.pidfd;
 	}
-	r = spio_clone3(args, sizeof(*args), spio_child_main, plan);
-	if (launch->want_pidfd && launch->plan.fn == NULL &&
+	r = spio_clone3(args, size, spio_child_main, plan);
+	if (launch->want_pidfd && !launch->need_pidfd &&
 	    (r == -EMFILE || r == -ENFILE)) {
 		args->flags &= ~(uint64_t)SPIO_CLONE_PIDFD;
-		r = spio_clone3(args, sizeof(*args), spio_child_main, plan);
+		r = spio_clone3(args, size, spio_child_main, plan);
 	}
-	if (is_refusal(r))
+	if (is_refusal(r) && !is_for_cgroup(plan))
 		spio_gate_refuse(SPIO_NO_CLONE3);
 	return r;
 }
@@ -174,9 +233,11 @@ clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 		args.stack = (uintptr_t)stack;
 		args.stack_size = size;
 		r = clone_new(launch, plan, &args);
-		if (!is_refusal(r))
+		if (!is_refusal(r) && !(r == -E2BIG && is_for_cgroup(plan)))
 			return r;
 	}
+	if (is_for_cgroup(plan))
+		return -ENOTSUP;
 	plan->reset_handlers = 1;
 	return spio_clone(flags | SIGCHLD, stack + size, spio_child_main, plan);
 }
@@ -247,7 +308,7 @@ clone_in(const struct block *block, struct launch *launch)
 	r = err != 0 ? -err : clone_new(launch, plan, &args);
 	if (r < 0)
 		unmap_stack(launch);
-	return is_refusal(r) ? 0 : r;
+	return is_refusal(r) || r == -E2BIG ? 0 : r;
 }
 
 /* The block may be another launch's as soon as clone3 has returned. */
@@ -264,32 +325,64 @@ spio_engine_avfork(struct launch *launch)
 		launch->kid.pid = (pid_t)pid;
 		launch->kid.block = block.number;
 		launch->kid.generation = block.generation;
+		launch->told = 1;
 		return 0;
 	}
 	spio_pool_release(block.number, block.generation);
 	return pid == 0 ? SPIO_STEP_DOWN : (int)-pid;
 }
 
-/* With a stack for fn, and a pipe should the child turn out to have a copy of
- * the memory.  The caller closes its end as soon as it can. */
+/* The end that the child writes to is one that its moves leave alone. */
+static int
+make_report(struct launch *launch, int report[2])
+{
+	const struct plan *plan = &launch->plan;
+	int end;
+
+	if (pipe2(report, O_CLOEXEC) == -1)
+		return errno;
+	end = spio_moves_beside(plan->move, plan->moves, report[1]);
+	if (end == -1) {
+		end = errno;
+		close(report[0]);
+		close(report[1]);
+		return end;
+	}
+	if (end != report[1])
+		close(report[1]);
+	report[1] = launch->plan.report = end;
+	return 0;
+}
+
+/* With a pipe should the child turn out to have a copy of the memory.  The
+ * caller closes its end as soon as it can. */
 static long
-clone_fn(struct launch *launch, uint64_t flags)
+clone_reporting(struct launch *launch, uint64_t flags)
 {
 	int report[2];
+	long r = -make_report(launch, report);
+
+	if (r < 0)
+		return r;
+	r = clone_any(launch, flags, launch->stack, launch->stack_mapped);
+	close(report[1]);
+	if (r > 0 && !launch->plan.shared)
+		launch->report = report[0];
+	else
+		close(report[0]);
+	return r;
+}
+
+/* With a stack for what the caller wants to run. */
+static long
+clone_apart(struct launch *launch, uint64_t flags)
+{
 	long r = -map_stack(launch);
 
-	if (r == 0 && pipe2(report, O_CLOEXEC) == -1)
-		r = -errno;
-	if (r == 0) {
-		launch->plan.fn_report = report[1];
-		r = clone_any(launch, flags, launch->stack,
+	if (r == 0)
+		r = launch->want_report ? clone_reporting(launch, flags) :
+		    clone_any(launch, flags, launch->stack,
 		    launch->stack_mapped);
-		close(report[1]);
-		if (r > 0 && !launch->plan.shared)
-			launch->report = report[0];
-		else
-			close(report[0]);
-	}
 	unmap_stack(launch);
 	return r;
 }
@@ -306,7 +399,7 @@ clone_here(struct launch *launch, uint64_t flags)
 static long
 clone_copied(struct launch *launch, uint64_t flags)
 {
-	return launch->plan.fn != NULL ? clone_fn(launch, flags) :
+	return launch->stack_size > 0 ? clone_apart(launch, flags) :
 	    clone_here(launch, flags);
 }
 
@@ -324,8 +417,9 @@ spio_engine_vfork(struct launch *launch)
 		return (int)-pid;
 	launch->kid.pid = (pid_t)pid;
 	/* An emulator may have forked: then the status alone can tell. */
-	if (launch->plan.shared)
-		launch->exec_error = launch->plan.error;
+	launch->told = launch->plan.shared;
+	if (launch->plan.shared && launch->plan.fn == NULL)
+		launch->exec_error = launch->plan.failure->error;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
+#include <spawnio/how.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,8 +30,6 @@ too_long(const char *command)
 static void
 plan_shell(struct launch *launch, const char *command)
 {
-	static const char *const nothing[] = { NULL };
-
 	launch->argv[0] = "sh";
 	launch->argv[1] = "-c";
 	launch->argv[2] = "--";
@@ -38,8 +37,6 @@ plan_shell(struct launch *launch, const char *command)
 	launch->argv[4] = NULL;
 	launch->plan.file = SPIO_SHELL;
 	launch->plan.argv = launch->argv;
-	launch->plan.envp = environ != NULL ?
-	    (const char *const *)environ : nothing;
 }
 
 /* One of them, delivered to a child before it has reset its handlers, would act
@@ -76,15 +73,13 @@ run_masked_engine(struct launch *launch, enum spawnio_engine engine)
 {
 	int err = SPIO_STEP_DOWN;
 
-	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN && launch->plan.fn != NULL)
-		return ENOTSUP;
 	if (engine == SPAWNIO_ENGINE_POSIX_SPAWN) {
 		err = spio_engine_posix_spawn(launch);
 		spio_trace_engine(launch->trace, engine, 1);
 		return err;
 	}
 #ifdef SPIO_NATIVE
-	if (engine != SPAWNIO_ENGINE_FORK) {
+	if (engine != SPAWNIO_ENGINE_FORK && !launch->copy_memory) {
 		err = spio_engine_vfork(launch);
 		spio_trace_engine(launch->trace, SPAWNIO_ENGINE_VFORK,
 		    launch->plan.shared);
@@ -119,13 +114,20 @@ run_masked(struct launch *launch, enum spawnio_engine engine)
 }
 
 static int
+may_go_on(const struct launch *launch)
+{
+	return !launch->synchronous && !launch->await_exec &&
+	    !launch->copy_memory;
+}
+
+static int
 run_engine(struct launch *launch)
 {
 	enum spawnio_engine engine = spio_gate_engine();
 	int err = SPIO_STEP_DOWN;
 
 #ifdef SPIO_NATIVE
-	if (engine == SPAWNIO_ENGINE_AVFORK && !launch->synchronous) {
+	if (engine == SPAWNIO_ENGINE_AVFORK && may_go_on(launch)) {
 		err = spio_engine_avfork(launch);
 		spio_trace_engine(launch->trace, engine, 0);
 	}
@@ -154,11 +156,12 @@ run_counted(struct launch *launch)
  * is not close-on-exec is in the list of every child that might inherit it.
  * For that it is entered before the clone and loses its flag after. */
 static int
-run_with_stream(struct launch *launch)
+run_listed(struct launch *launch)
 {
 	struct state *state = spio_state();
 	uint32_t token = spio_lock_take(&state->launch);
-	struct stream *stale = spio_stream_insert(launch->stream);
+	struct stream *stale = launch->stream != NULL ?
+	    spio_stream_insert(launch->stream) : NULL;
 	int err;
 
 	launch->plan.ends = spio_stream_ends();
@@ -182,18 +185,55 @@ withdraw(struct stream *stream)
 	spio_lock_drop(lock, token);
 }
 
-static int
-launch_planned(struct launch *launch)
+void
+spio_launch_read_report(int report, struct failure *failure)
+{
+	struct failure told;
+	ssize_t n;
+
+	do
+		n = read(report, &told, sizeof(told));
+	while (n == -1 && errno == EINTR);
+	if (n == (ssize_t)sizeof(told))
+		*failure = told;
+	close(report);
+}
+
+/* The copy of the memory has a pipe for it. */
+static void
+hear(struct launch *launch)
+{
+	spio_launch_read_report(launch->report, launch->plan.failure);
+	launch->report = -1;
+	launch->told = 1;
+	launch->exec_error = launch->plan.failure->error;
+}
+
+static const char *const *
+environ_now(void)
+{
+	static const char *const nothing[] = { NULL };
+
+	return environ != NULL ? (const char *const *)environ : nothing;
+}
+
+int
+spio_launch_plan(struct launch *launch)
 {
 	int status, err;
 
+	if (launch->plan.envp == NULL)
+		launch->plan.envp = environ_now();
 	launch->kid.pidfd = -1;
 	launch->kid.block = -1;
 	launch->report = -1;
-	err = launch->stream != NULL ?
-	    run_with_stream(launch) : run_counted(launch);
+	launch->plan.report = -1;
+	err = launch->stream != NULL || launch->close_streams ?
+	    run_listed(launch) : run_counted(launch);
 	if (launch->kid.pidfd >= 0)
 		launch->kid.parent = getpid();
+	if (err == 0 && launch->await_exec && launch->report >= 0)
+		hear(launch);
 	if (err == 0 && launch->exec_error != 0 && !launch->synchronous) {
 		spio_reap(&launch->kid, &status);
 		err = launch->exec_error;
@@ -219,12 +259,5 @@ spio_launch(struct launch *launch, const char *command)
 		launch->plan.direct = parsed.direct;
 	}
 #endif
-	return launch_planned(launch);
-}
-
-int
-spio_launch_fn(struct launch *launch)
-{
-	launch->plan.fn_report = -1;
-	return launch_planned(launch);
+	return spio_launch_plan(launch);
 }

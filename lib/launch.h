@@ -16,13 +16,18 @@
 
 struct launch {
 	/* Filled in by the caller. */
-	struct plan plan;	/* moves and defaults */
+	struct plan plan;	/* what is not filled in from a command */
 	struct stream *stream;	/* to be entered before the child; or NULL */
 	struct trace *trace;	/* or NULL */
 	const sigset_t *mask;	/* the child's; NULL: the caller's own */
 	int synchronous;	/* the caller waits anyway: never avfork */
+	int await_exec;		/* nor here: a failed exec is the call's */
+	int copy_memory;	/* fork alone: the child changes its ids */
+	int close_streams;	/* those of earlier popens, as for stream */
 	int want_pidfd;
-	size_t stack_size;	/* for plan.fn: at least; its mask is blocked */
+	int need_pidfd;		/* it is the caller's: not without */
+	int want_report;	/* of failure, where memory is not shared */
+	size_t stack_size;	/* at least; 0: our own needs are known */
 
 	/* Filled in by the launch. */
 	const char *argv[5];
@@ -30,9 +35,10 @@ struct launch {
 	int ticketed;		/* for, and it is one of them */
 	struct kid kid;
 	int exec_error;		/* an errno, where the engine can tell */
+	int told;		/* plan.failure is filled in, or will be */
 
 	/* To be unmapped when the child has left the memory, and the pipe that
-	 * tells what fn returned, open until it has; or NULL and -1. */
+	 * tells of its failure, open until it has; or NULL and -1. */
 	char *stack;
 	size_t stack_mapped;
 	int report;
@@ -43,8 +49,12 @@ struct launch {
  * synchronous caller a failed exec is a child with status 127. */
 int spio_launch(struct launch *launch, const char *command);
 
-/* Start plan.fn, with all signals blocked; 0 or an errno. */
-int spio_launch_fn(struct launch *launch);
+/* Start what the plan has already: fn, or file with argv; 0 or an errno. */
+int spio_launch_plan(struct launch *launch);
+
+/* Read the pipe to its end, which comes when the child has left the memory, and
+ * close it. */
+void spio_launch_read_report(int report, struct failure *failure);
 
 /* Block all signals, libc's own too where it can be done, and undo it. */
 void spio_block_signals(sigset_t *old);

@@ -87,13 +87,21 @@ spio_pool_release(int number, uint32_t generation)
 }
 
 int
+spio_pool_holds(int number, uint32_t generation)
+{
+	return number >= 0 && generation != 0 &&
+	    atomic_load(&spio_state()->word[number]) == generation;
+}
+
+int
 spio_pool_await(int number, uint32_t generation, long long end)
 {
-	_Atomic uint32_t *word = &spio_state()->word[number];
+	_Atomic uint32_t *word;
 
-	if (generation == 0)
+	if (number < 0)
 		return 1;
-	while (atomic_load(word) == generation)
+	word = &spio_state()->word[number];
+	while (spio_pool_holds(number, generation))
 		if (!spio_futex_wait_until(word, generation, end))
 			return 0;
 	/* The kernel has woken one of those who waited. */

@@ -33,6 +33,9 @@ int spio_pool_claim(struct block *block);
  * exit).  Nothing happens if another generation has it. */
 void spio_pool_release(int number, uint32_t generation);
 
+/* Is a child of this generation in the block?  In block -1 there is none. */
+int spio_pool_holds(int number, uint32_t generation);
+
 /* Wait until the child of this generation has left the block, or until end;
  * 0 then. */
 int spio_pool_await(int number, uint32_t generation, long long end);

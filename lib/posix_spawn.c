@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <spawn.h>
+#include <spawnio/how.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -33,9 +34,41 @@ add_actions(posix_spawn_file_actions_t *actions, const struct plan *plan)
 	return err;
 }
 
+/* What libc has a word for. */
 static int
-set_signals(posix_spawnattr_t *attr, const struct launch *launch)
+has_words(const struct plan *plan)
 {
+	const struct spawnio_how *how = plan->how;
+
+	if (plan->fn != NULL)
+		return 0;
+	return how == NULL || ((how->flags & ~(SPAWNIO_ASYNC | SPAWNIO_SETSID |
+	    SPAWNIO_SETPGROUP)) == 0 && how->cwd == NULL && how->nice == 0 &&
+	    how->rlimit_count == 0 && how->death_signal == 0 &&
+	    how->before_exec == NULL);
+}
+
+static int
+set_group(posix_spawnattr_t *attr, const struct spawnio_how *how, short *flags)
+{
+	if (how == NULL)
+		return 0;
+	if (how->flags & SPAWNIO_SETSID)
+#ifdef POSIX_SPAWN_SETSID
+		*flags |= POSIX_SPAWN_SETSID;
+#else
+		return ENOTSUP;
+#endif
+	if (!(how->flags & SPAWNIO_SETPGROUP))
+		return 0;
+	*flags |= POSIX_SPAWN_SETPGROUP;
+	return posix_spawnattr_setpgroup(attr, how->pgroup);
+}
+
+static int
+set_attributes(posix_spawnattr_t *attr, const struct launch *launch)
+{
+	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	sigset_t defaults;
 	int sig, err;
 
@@ -43,8 +76,9 @@ set_signals(posix_spawnattr_t *attr, const struct launch *launch)
 	for (sig = 1; sig <= 64; sig++)
 		if (launch->plan.defaults >> (sig - 1) & 1)
 			sigaddset(&defaults, sig);
-	err = posix_spawnattr_setflags(attr,
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	err = set_group(attr, launch->plan.how, &flags);
+	if (err == 0)
+		err = posix_spawnattr_setflags(attr, flags);
 	if (err == 0)
 		err = posix_spawnattr_setsigmask(attr, launch->mask);
 	if (err == 0)
@@ -55,7 +89,7 @@ set_signals(posix_spawnattr_t *attr, const struct launch *launch)
 static void
 begin(struct launch *launch)
 {
-	if (launch->stream == NULL)
+	if (launch->plan.lock == NULL)
 		return;
 	launch->ticket = atomic_fetch_add(&spio_state()->begun, 1);
 	launch->ticketed = 1;
@@ -71,6 +105,8 @@ sort_out(struct launch *launch, int err)
 		return err;
 	launch->kid.pid = 0;
 	launch->exec_error = err;
+	launch->plan.failure->error = err;
+	launch->plan.failure->step = SPIO_STEP_POSIX_SPAWN;
 	return 0;
 }
 
@@ -82,6 +118,9 @@ spio_engine_posix_spawn(struct launch *launch)
 	posix_spawnattr_t attr;
 	int err;
 
+	if (!has_words(plan))
+		return ENOTSUP;
+	launch->told = 1;
 	err = posix_spawn_file_actions_init(&actions);
 	if (err != 0)
 		return err;
@@ -90,11 +129,11 @@ spio_engine_posix_spawn(struct launch *launch)
 		goto no_attr;
 	err = add_actions(&actions, plan);
 	if (err == 0)
-		err = set_signals(&attr, launch);
+		err = set_attributes(&attr, launch);
 	if (err == 0) {
 		begin(launch);
-		err = sort_out(launch, posix_spawn(&launch->kid.pid, plan->file,
-		    &actions, &attr, (char *const *)plan->argv,
+		err = sort_out(launch, posix_spawnp(&launch->kid.pid,
+		    plan->file, &actions, &attr, (char *const *)plan->argv,
 		    (char *const *)plan->envp));
 	}
 	posix_spawnattr_destroy(&attr);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -9,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "pool.h"
 #include "reap.h"
 
@@ -88,17 +90,40 @@ lost_status(const struct kid *kid, int *status)
 	return ECHILD;
 }
 
-void
-spio_reap_await(const struct kid *kid)
+/* Where there is no pidfd to poll, or it is too early: 1 ms, doubled up to 8. */
+static void
+pause_until(long long end, int tries)
 {
-	siginfo_t info;
+	int ms = 1 << (tries < 3 ? tries : 3), left = spio_left(end);
 
-	if (kid->pid != 0)
-		wait_for(kid, &info, WEXITED | WNOWAIT);
+	poll(NULL, 0, ms < left ? ms : left);
 }
 
 int
-spio_reap(struct kid *kid, int *status)
+spio_reap_await(const struct kid *kid, long long end)
+{
+	struct pollfd pidfd = { .fd = kid->pidfd, .events = POLLIN };
+	int options = WEXITED | WNOWAIT | (end < 0 ? 0 : WNOHANG);
+	int mute = kid->pidfd < 0, tries;
+	siginfo_t info;
+
+	if (kid->pid == 0)
+		return 1;
+	for (tries = 0;; tries++) {
+		info.si_pid = 0;
+		if (wait_for(kid, &info, options) != 0 || info.si_pid != 0)
+			return 1;
+		if (spio_left(end) == 0)
+			return 0;
+		if (mute)
+			pause_until(end, tries);
+		else
+			mute = poll(&pidfd, 1, spio_left(end)) > 0;
+	}
+}
+
+static int
+take_status(const struct kid *kid, int options, int *status)
 {
 	siginfo_t info;
 	int err;
@@ -107,11 +132,23 @@ spio_reap(struct kid *kid, int *status)
 		*status = 127 << 8;
 		return 0;
 	}
-	err = wait_for(kid, &info, WEXITED);
+	err = wait_for(kid, &info, WEXITED | options);
 	if (err == 0)
 		*status = wait_status(&info);
-	else if (err == ECHILD)
-		err = lost_status(kid, status);
+	return err == ECHILD ? lost_status(kid, status) : err;
+}
+
+int
+spio_reap_look(const struct kid *kid, int *status)
+{
+	return take_status(kid, WNOWAIT, status);
+}
+
+int
+spio_reap(struct kid *kid, int *status)
+{
+	int err = take_status(kid, 0, status);
+
 	if (kid->block >= 0)
 		spio_pool_release(kid->block, kid->generation);
 	if (kid->pidfd >= 0)
@@ -120,19 +157,41 @@ spio_reap(struct kid *kid, int *status)
 	return err;
 }
 
+int
+spio_reap_is_child(const struct kid *kid)
+{
+	siginfo_t info;
+
+	return kid->pid != 0 &&
+	    wait_for(kid, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+}
+
 /* A filter may know clone3(2) and not this call: then there is the number,
  * which is the child's until it is reaped.  Not after ESRCH: it has been. */
-void
-spio_reap_kill(const struct kid *kid)
+int
+spio_reap_signal(const struct kid *kid, int sig)
 {
 	if (kid->pid == 0)
-		return;
+		return -1;
 #ifdef SYS_pidfd_send_signal
-	if (kid->pidfd >= 0 && (syscall(SYS_pidfd_send_signal, kid->pidfd,
-	    SIGKILL, NULL, 0) == 0 || (errno != ENOSYS && errno != EPERM)))
-		return;
+	if (kid->pidfd >= 0 && syscall(SYS_pidfd_send_signal, kid->pidfd,
+	    sig, NULL, 0) == 0)
+		return 0;
+	if (kid->pidfd >= 0 && errno != ENOSYS && errno != EPERM)
+		return -1;
 #endif
-	kill(kid->pid, SIGKILL);
+	return kill(kid->pid, sig);
+}
+
+void
+spio_reap_open_pidfd(struct kid *kid)
+{
+#ifdef SYS_pidfd_open
+	if (kid->pidfd < 0 && kid->pid != 0) {
+		kid->pidfd = (int)syscall(SYS_pidfd_open, kid->pid, 0);
+		kid->parent = getpid();
+	}
+#endif
 }
 
 void

@@ -15,15 +15,25 @@ struct kid {
 	uint32_t generation;
 };
 
-/* Wait until the child can be reaped.  A cancellation point. */
-void spio_reap_await(const struct kid *kid);
+/* Wait until the child can be reaped, or until end, as of spio_deadline(); 0
+ * then.  A cancellation point. */
+int spio_reap_await(const struct kid *kid, long long end);
 
 /* Wait for the child, reap it, store its wait(2) status, let go of what the
  * kid owns; 0, or an errno: ECHILD if nobody can tell the status. */
 int spio_reap(struct kid *kid, int *status);
 
-/* Send the child SIGKILL, if it has not been reaped. */
-void spio_reap_kill(const struct kid *kid);
+/* The status of a child that has ended, which stays to be reaped; the same. */
+int spio_reap_look(const struct kid *kid, int *status);
+
+/* Is it there to be reaped, now or later? */
+int spio_reap_is_child(const struct kid *kid);
+
+/* Send the child a signal, or none if sig is 0; 0 if it has not been reaped. */
+int spio_reap_signal(const struct kid *kid, int sig);
+
+/* Open a pidfd, if there is none and the kernel has them. */
+void spio_reap_open_pidfd(struct kid *kid);
 
 /* Close the pidfd if this kernel knows no PIDFD_GET_INFO (Linux 6.13), and so
  * cannot tell a lost status. */

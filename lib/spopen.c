@@ -12,8 +12,16 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "how.h"
 #include "launch.h"
 #include "trace.h"
+
+/* What is to be opened: a request, or for popen a command. */
+struct opening {
+	const char *command;	/* NULL if the request has none */
+	struct request *request;
+	int mode;
+};
 
 enum { READ = 1, WRITE = 2, BOTH = 4, CLOEXEC = 8, KEEP_STATUS = 16 };
 
@@ -79,20 +87,38 @@ make_ends(int mode, int ends[2])
 	return 0;
 }
 
-static void
-plan_moves(struct plan *plan, int mode, int child_end)
+static int
+start_command(struct launch *launch, const struct opening *opening, int end)
 {
+	struct fd_move move[2];
 	int n = 0;
 
-	if (mode & (WRITE | BOTH)) {
-		plan->move[n].from = child_end;
-		plan->move[n++].to = STDIN_FILENO;
+	if (opening->mode & (WRITE | BOTH)) {
+		move[n].from = end;
+		move[n++].to = STDIN_FILENO;
 	}
-	if (mode & READ) {
-		plan->move[n].from = child_end;
-		plan->move[n++].to = STDOUT_FILENO;
+	if (opening->mode & READ) {
+		move[n].from = end;
+		move[n++].to = STDOUT_FILENO;
 	}
-	plan->moves = n;
+	launch->plan.move = move;
+	launch->plan.moves = n;
+	return spio_launch(launch, opening->command);
+}
+
+static int
+start_request(struct launch *launch, const struct opening *opening, int end)
+{
+	const struct spawnio_io io = { .kind = SPAWNIO_FD, .fd = end };
+	struct request *request = opening->request;
+	int err;
+
+	if (opening->mode & (WRITE | BOTH))
+		request->how.in = io;
+	if (opening->mode & READ)
+		request->how.out = io;
+	err = spio_how_open(request);
+	return err != 0 ? err : spio_how_launch(request, launch);
 }
 
 /* Children then leave no status behind for waitpid(2). */
@@ -105,9 +131,9 @@ sigchld_is_ignored(void)
 	    (act.sa_handler == SIG_IGN || act.sa_flags & SA_NOCLDWAIT);
 }
 
-/* Start the command behind a stream that has its descriptor; 0 or an errno. */
+/* Start the child behind a stream that has its descriptor; 0 or an errno. */
 static int
-start(struct stream *stream, const char *command, int mode, int child_end)
+start(struct stream *stream, const struct opening *opening, int child_end)
 {
 	struct launch launch;
 	int err;
@@ -115,29 +141,38 @@ start(struct stream *stream, const char *command, int mode, int child_end)
 	memset(&launch, 0, sizeof(launch));
 	launch.stream = stream;
 	launch.trace = stream->trace;
-	launch.want_pidfd = mode & KEEP_STATUS && sigchld_is_ignored();
-	plan_moves(&launch.plan, mode, child_end);
-	err = spio_launch(&launch, command);
+	launch.want_pidfd = opening->mode & KEEP_STATUS && sigchld_is_ignored();
+	launch.plan.failure = &stream->failure;
+	err = opening->request != NULL ?
+	    start_request(&launch, opening, child_end) :
+	    start_command(&launch, opening, child_end);
 	if (err != 0)
 		return err;
 	spio_reap_need_pidfd(&launch.kid);
 	/* In the table already, but nobody else has its FILE yet. */
 	stream->kid = launch.kid;
-	if (!(mode & CLOEXEC))
+	stream->told = launch.told;
+	if (!stream->cloexec)
 		fcntl(stream->end.fd, F_SETFD, 0);
 	return 0;
 }
 
+static int
+has_shell(void)
+{
+	return faccessat(AT_FDCWD, SPIO_SHELL, X_OK, AT_EACCESS) == 0;
+}
+
 /* Make the stream with all that it needs; 0 or an errno. */
 static int
-open_stream(struct stream *stream, const char *command, int mode)
+open_stream(struct stream *stream, const struct opening *opening)
 {
 	static const char *const stdio_modes[] = {
 		[READ] = "r", [WRITE] = "w", [READ | BOTH] = "r+"
 	};
-	int ends[2] = { -1, -1 }, err;
+	int ends[2] = { -1, -1 }, mode = opening->mode, err;
 
-	if (faccessat(AT_FDCWD, SPIO_SHELL, X_OK, AT_EACCESS) == -1 ||
+	if ((opening->command != NULL && !has_shell()) ||
 	    make_ends(mode, ends) == -1)
 		return errno;
 	stream->end.fd = ends[0];
@@ -147,7 +182,7 @@ open_stream(struct stream *stream, const char *command, int mode)
 	    stdio_modes[mode & (READ | WRITE | BOTH)]);
 	err = stream->file == NULL ? errno : spio_stream_identify(stream);
 	if (err == 0)
-		err = start(stream, command, mode, ends[1]);
+		err = start(stream, opening, ends[1]);
 	close(ends[1]);
 	if (err != 0 && stream->file != NULL)
 		fclose(stream->file);
@@ -156,52 +191,93 @@ open_stream(struct stream *stream, const char *command, int mode)
 	return err;
 }
 
-/* The stream for a mode that is one; or NULL and an errno. */
-static struct stream *
-new_stream(const char *command, int mode, int *err)
+/* 0 or an errno. */
+static int
+new_stream(const struct opening *opening, struct trace *trace, FILE **file)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
+	int err;
 
-	*err = ENOMEM;
 	if (stream == NULL)
-		return NULL;
-	stream->trace = spio_trace_begin("popen", command);
-	*err = open_stream(stream, command, mode);
-	if (*err == 0) {
-		spio_trace_return(stream->trace);
-		return stream;
-	}
+		return ENOMEM;
+	stream->trace = trace;
+	err = open_stream(stream, opening);
+	*file = stream->file;
+	if (err != 0)
+		free(stream);
+	return err;
+}
+
+/* With errno as for the caller; popen alone is traced. */
+static FILE *
+open_opening(const struct opening *opening)
+{
+	struct trace *trace = NULL;
+	int saved = errno, err, cancel;
+	FILE *file = NULL;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	if (opening->request == NULL)
+		trace = spio_trace_begin("popen", opening->command);
+	err = new_stream(opening, trace, &file);
+	if (err == 0)
+		spio_trace_return(trace);
 	/* The shim goes on to libc, and traces what that does. */
-	if (mode & KEEP_STATUS)
-		spio_trace_fail(stream->trace, *err);
+	else if (opening->mode & KEEP_STATUS)
+		spio_trace_fail(trace, err);
 	else
-		spio_trace_drop(stream->trace);
-	free(stream);
-	return NULL;
+		spio_trace_drop(trace);
+	pthread_setcancelstate(cancel, NULL);
+	errno = err != 0 ? err : saved;
+	return err == 0 ? file : NULL;
 }
 
 FILE *
 spio_open(const char *command, const char *type, enum flavour flavour)
 {
-	int saved = errno, err, cancel, mode;
-	struct stream *stream;
+	struct opening opening = { .command = command };
 
-	mode = command != NULL && type != NULL ? parse_type(type) : 0;
-	if (mode == 0 || (flavour == SPIO_LIBC && !plain_type(type))) {
+	if (command != NULL && type != NULL)
+		opening.mode = parse_type(type);
+	if (opening.mode == 0 || (flavour == SPIO_LIBC && !plain_type(type))) {
 		errno = EINVAL;
 		return NULL;
 	}
 	if (flavour == SPIO_OWN)
-		mode |= KEEP_STATUS;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	stream = new_stream(command, mode, &err);
-	pthread_setcancelstate(cancel, NULL);
-	errno = err != 0 ? err : saved;
-	return stream != NULL ? stream->file : NULL;
+		opening.mode |= KEEP_STATUS;
+	return open_opening(&opening);
 }
 
 FILE *
 spopen(const char *command, const char *type)
 {
 	return spio_open(command, type, SPIO_OWN);
+}
+
+/* The stream takes the place of what it reads and writes. */
+static int
+is_taken(const struct spawnio_how *how, int mode)
+{
+	return (mode & (WRITE | BOTH) && how->in.kind != SPAWNIO_DEFAULT) ||
+	    (mode & READ && how->out.kind != SPAWNIO_DEFAULT);
+}
+
+FILE *
+spawnio_open(const struct spawnio_how *how, const char *type)
+{
+	struct request request;
+	struct opening opening = { .request = &request };
+	int saved = errno, err = spio_how_read(&request, how, 0);
+
+	if (type != NULL)
+		opening.mode = parse_type(type);
+	if (err == 0 && (opening.mode == 0 ||
+	    is_taken(&request.how, opening.mode)))
+		err = EINVAL;
+	errno = err != 0 ? err : saved;
+	if (err != 0)
+		return NULL;
+	opening.command = request.how.command;
+	opening.mode |= KEEP_STATUS;
+	return open_opening(&opening);
 }

@@ -79,7 +79,7 @@ abandon(void *arg)
 	struct wait *wait = arg;
 	int err, status = -1;
 
-	spio_reap_kill(&wait->kid);
+	spio_reap_signal(&wait->kid, SIGKILL);
 	err = spio_reap(&wait->kid, &status);
 	leave(&wait->mask);
 	spio_trace_end(wait->trace, err, status);
@@ -92,7 +92,7 @@ wait_cancellably(struct wait *wait, int cancel)
 {
 	pthread_cleanup_push(abandon, wait);
 	pthread_setcancelstate(cancel, NULL);
-	spio_reap_await(&wait->kid);
+	spio_reap_await(&wait->kid, -1);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_cleanup_pop(0);
 }
@@ -102,11 +102,13 @@ static int
 start(struct wait *wait, const char *command)
 {
 	struct launch launch;
+	struct failure failure = { 0, 0 };
 	int err;
 
 	memset(&launch, 0, sizeof(launch));
 	launch.plan.defaults = enter(&wait->mask);
 	launch.mask = &wait->mask;
+	launch.plan.failure = &failure;
 	launch.trace = wait->trace;
 	launch.synchronous = 1;
 	launch.want_pidfd = 1;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lock.h"
+#include "pool.h"
 #include "state.h"
 #include "stream.h"
 
@@ -163,8 +164,19 @@ spio_stream_insert(struct stream *stream)
 	return all;
 }
 
-void
-spio_stream_free(struct stream *stream)
+/* Those whose child may still write to them. */
+static _Atomic(struct stream *) kept;
+
+static void
+keep(struct stream *stream)
+{
+	stream->next = atomic_load(&kept);
+	while (!atomic_compare_exchange_weak(&kept, &stream->next, stream))
+		;
+}
+
+static void
+free_or_keep(struct stream *stream)
 {
 	struct stream *next;
 
@@ -172,9 +184,23 @@ spio_stream_free(struct stream *stream)
 		next = stream->next;
 		if (stream->kid.pidfd >= 0)
 			close(stream->kid.pidfd);
+		stream->kid.pidfd = -1;
 		spio_trace_end(stream->trace, ECHILD, -1);
-		free(stream);
+		stream->trace = NULL;
+		if (spio_pool_holds(stream->kid.block, stream->kid.generation))
+			keep(stream);
+		else
+			free(stream);
 	}
+}
+
+void
+spio_stream_free(struct stream *stream)
+{
+	if (stream == NULL)
+		return;
+	free_or_keep(atomic_exchange(&kept, NULL));
+	free_or_keep(stream);
 }
 
 const struct open_end *
@@ -219,16 +245,34 @@ spio_stream_same_file(const struct open_end *end)
 	    now.dev_minor == end->dev_minor;
 }
 
+/* After an fclose(), another stream may have the FILE. */
+static struct stream *
+find_open(const FILE *file)
+{
+	struct stream *stream = find(file);
+
+	return stream != NULL && spio_stream_same_file(&stream->end) ?
+	    stream : NULL;
+}
+
+struct stream *
+spio_stream_find(FILE *file)
+{
+	struct lock *lock = &spio_state()->launch;
+	uint32_t token = spio_lock_take(lock);
+	struct stream *stream = find_open(file);
+
+	spio_lock_drop(lock, token);
+	return stream;
+}
+
 struct stream *
 spio_stream_remove(FILE *file)
 {
 	struct lock *lock = &spio_state()->launch;
 	uint32_t token = spio_lock_take(lock);
-	struct stream *stream = find(file);
+	struct stream *stream = find_open(file);
 
-	/* After an fclose(), another stream may have the FILE. */
-	if (stream != NULL && !spio_stream_same_file(&stream->end))
-		stream = NULL;
 	if (stream != NULL) {
 		spio_stream_delete(stream);
 		fcntl(stream->end.fd, F_SETFD, FD_CLOEXEC);

@@ -17,6 +17,8 @@ struct stream {
 	struct stream *next;	/* in its bucket */
 	FILE *file;
 	struct kid kid;
+	struct failure failure;	/* the child writes here until it executes */
+	int told;		/* or nobody will */
 	int cloexec;
 	struct trace *trace;	/* or NULL */
 };
@@ -41,7 +43,11 @@ const struct open_end *spio_stream_ends(void);
  * no child inherits what nobody would close in it; NULL if it is not ours. */
 struct stream *spio_stream_remove(FILE *file);
 
-/* Free streams that are in no table, chained by next. */
+/* The stream behind file, or NULL if it is not ours. */
+struct stream *spio_stream_find(FILE *file);
+
+/* Let go of streams that are in no table, chained by next, and that nobody will
+ * wait for. */
 void spio_stream_free(struct stream *stream);
 
 /* Is the descriptor still the file that it was when the stream was opened?

@@ -17,8 +17,9 @@
 #define SPIO_CLONE_VFORK		0x00004000ul
 #define SPIO_CLONE_CHILD_CLEARTID	0x00200000ul
 #define SPIO_CLONE_CLEAR_SIGHAND	0x100000000ull	/* Linux 5.5 */
+#define SPIO_CLONE_INTO_CGROUP		0x200000000ull	/* Linux 5.7 */
 
-/* The first version of clone3(2)'s struct. */
+/* clone3(2)'s. */
 struct clone3 {
 	uint64_t flags;
 	uint64_t pidfd;
@@ -28,7 +29,15 @@ struct clone3 {
 	uint64_t stack;		/* the lowest address */
 	uint64_t stack_size;
 	uint64_t tls;
+
+	/* The third version, Linux 5.7. */
+	uint64_t set_tid;
+	uint64_t set_tid_size;
+	uint64_t cgroup;
 };
+
+/* Kernels that know the first version alone take no more than that. */
+#define SPIO_CLONE3_SIZE	offsetof(struct clone3, set_tid)
 
 long spio_clone3(struct clone3 *, unsigned long, void (*)(void *), void *);
 long spio_clone(unsigned long, void *, void (*)(void *), void *);
@@ -89,6 +98,28 @@ static inline int
 sys_execve(const char *file, const char *const *argv, const char *const *envp)
 {
 	return child_execve(file, (char *const *)argv, (char *const *)envp);
+}
+
+static inline int
+sys_execvpe(const char *file, const char *const *argv, const char *const *envp,
+    const char *path)
+{
+	return child_execvpe(file, (char *const *)argv, (char *const *)envp,
+	    path);
+}
+
+static inline int
+sys_getdents(int fd, void *entries, size_t size)
+{
+	return (int)child_syscall(SYS_getdents64, fd, (long)entries,
+	    (long)size, 0, 0, 0);
+}
+
+/* 20 less the nice value of this process. */
+static inline int
+sys_getpriority(void)
+{
+	return (int)child_syscall(SYS_getpriority, 0, 0, 0, 0, 0, 0);
 }
 
 #endif

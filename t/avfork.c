@@ -104,8 +104,8 @@ end(struct task *task)
 	int status;
 
 	errno = 0;
-	status = spawnio_child_wait(&task->child);
-	ck_assert_msg(status != -1, "spawnio_child_wait: %s", strerror(errno));
+	ck_assert_msg(spawnio_child_wait(&task->child, -1, &status) == 0,
+	    "spawnio_child_wait: %s", strerror(errno));
 	ck_assert_int_eq(errno, 0);
 	return status;
 }
@@ -277,7 +277,7 @@ START_TEST(shared_tells_whose_memory_it_is)
 	ck_assert_int_eq(plain, child.shared ? 7 : 0);
 	if (!emulated())
 		ck_assert_int_eq(child.shared != 0, !engine_is("fork"));
-	ck_assert_int_eq(spawnio_child_wait(&child), 0);
+	ck_assert_int_eq(spawnio_child_wait(&child, -1, NULL), 0);
 }
 END_TEST
 
@@ -679,7 +679,8 @@ START_TEST(status_that_was_lost)
 	on_signal(SIGCHLD, SIG_IGN, 0);
 	start(task, note);
 	errno = 0;
-	status = spawnio_child_wait(&task->child);
+	if (spawnio_child_wait(&task->child, -1, &status) == -1)
+		status = -1;
 	error = errno;
 	if (status != -1 || (lost_status_is_found() && !emulated()))
 		assert_exit(status, 4);
@@ -696,8 +697,8 @@ START_TEST(somebody_else_has_waited)
 
 	start(task, note);
 	ck_assert_int_eq(waitpid(-1, NULL, 0), task->child.pid);
-	assert_error(spawnio_child_wait(&task->child), -1, ECHILD);
-	assert_error(spawnio_child_wait(&task->child), -1, EINVAL);
+	assert_error(spawnio_child_wait(&task->child, -1, NULL), -1, ECHILD);
+	assert_error(spawnio_child_wait(&task->child, -1, NULL), -1, EINVAL);
 	free_task(task);
 }
 END_TEST
@@ -714,8 +715,8 @@ START_TEST(what_is_not_valid)
 	assert_error(avfork(note, NULL, NULL), -1, EINVAL);
 	assert_error(spawnio_child_await(&child, 0, &error), -1, EINVAL);
 	assert_error(spawnio_child_await(NULL, 0, &error), -1, EINVAL);
-	assert_error(spawnio_child_wait(&child), -1, EINVAL);
-	assert_error(spawnio_child_wait(NULL), -1, EINVAL);
+	assert_error(spawnio_child_wait(&child, -1, NULL), -1, EINVAL);
+	assert_error(spawnio_child_wait(NULL, -1, NULL), -1, EINVAL);
 	child.flags = 2;
 	assert_error(avfork(note, NULL, &child), -1, EINVAL);
 	ck_assert_int_eq(error, 9);
@@ -729,7 +730,7 @@ START_TEST(nothing_is_waited_for_twice)
 
 	start(task, note);
 	end(task);
-	assert_error(spawnio_child_wait(&task->child), -1, EINVAL);
+	assert_error(spawnio_child_wait(&task->child, -1, NULL), -1, EINVAL);
 	assert_error(spawnio_child_await(&task->child, 0, NULL), -1, EINVAL);
 	free_task(task);
 }
@@ -773,13 +774,14 @@ END_TEST
 START_TEST(fn_may_close_the_pipe_that_tells_its_result)
 {
 	struct spawnio_child child;
-	int error = -1;
+	int error = -1, status;
 
 	memset(&child, 0, sizeof(child));
 	ck_assert_int_gt(avfork(close_everything, NULL, &child), 0);
 	ck_assert_int_eq(spawnio_child_await(&child, -1, &error), 0);
 	ck_assert_int_eq(error, child.shared ? EDOM : 0);
-	assert_exit(spawnio_child_wait(&child), 127);
+	ck_assert_int_eq(spawnio_child_wait(&child, -1, &status), 0);
+	assert_exit(status, 127);
 }
 END_TEST
 

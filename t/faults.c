@@ -460,7 +460,8 @@ try_fn(void)
 	arm(IN_CLOSE, SV_PARENT);
 	if (spawnio_child_await(&child, -1, &told) == -1)
 		wrong("spawnio_child_await: %s", strerror(errno));
-	status = spawnio_child_wait(&child);
+	if (spawnio_child_wait(&child, -1, &status) == -1)
+		status = -1;
 	error = errno;
 	sv_disarm(sv);
 	if (error != 0)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "stop.h"
+
+/* As long as nobody has reaped it, neither its number nor that of its group can
+ * be another's. */
+void
+spio_stop_signal(const struct kid *kid, int sig)
+{
+	if (spio_reap_signal(kid, 0) != 0)
+		return;
+	if (getpgid(kid->pid) == kid->pid)
+		kill(-kid->pid, sig);
+	else
+		spio_reap_signal(kid, sig);
+}
+
+/* A stopped process gets no SIGTERM before it goes on. */
+void
+spio_stop(const struct kid *kid, int grace)
+{
+	spio_stop_signal(kid, SIGTERM);
+	spio_stop_signal(kid, SIGCONT);
+	spio_reap_await(kid, spio_deadline(grace));
+	spio_stop_signal(kid, SIGKILL);
+	spio_reap_await(kid, -1);
+}
