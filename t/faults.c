@@ -21,6 +21,7 @@
 
 #include "supervisor.h"
 
+#include <spawnio/how.h>
 #ifdef SPIO_NATIVE
 # include <spawnio/child.h>
 #endif
@@ -93,6 +94,12 @@ static const struct sv_call calls[] = {
 	{ SYS_pidfd_send_signal, { ENOSYS, EPERM } },
 #endif
 	/* The child's. */
+	{ SYS_chdir, { EACCES } },
+	{ SYS_setpgid, { EPERM } },
+	{ SYS_getpriority, { EPERM } },
+	{ SYS_setpriority, { EACCES } },
+	{ SYS_prlimit64, { EPERM } },
+	{ SYS_getdents64, { EIO } },
 #ifdef SYS_dup2
 	{ SYS_dup2, { EBUSY, EMFILE } },
 #endif
@@ -162,16 +169,17 @@ enum {
 	NO_STDIN = 8
 };
 
-/* What is tried: each type of stream with what the command does, a system, and
- * an avfork().  The command's end is known by its status and what it says. */
+/* What is tried: each type of stream with what the command does, a system, a
+ * capture, and an avfork().  The command's end is known by its status and what it says. */
 static const struct how {
 	const char *name;
-	const char *type;	/* NULL: ssystem(); or FN */
+	const char *type;	/* NULL: ssystem(); or one of these */
 	const char *command;
 	const char *text;	/* what it says */
 	int status;
 	int flags;
 } ways[] = {
+#define CAPTURE	"capture"
 #define FN	"fn"
 	{ "r", "r", "echo out; exit 3", "out\n", 3, FULL | CHILD },
 	{ "w", "w", "read x; exit $x", "", 5, CHILD },
@@ -182,16 +190,18 @@ static const struct how {
 	    SIGCHLD_IGNORED },
 	{ "system", NULL, "exit 6", "", 6, FULL | CHILD },
 	{ "system, SIGCHLD ignored", NULL, "exit 6", "", 6, SIGCHLD_IGNORED },
+	{ "capture", CAPTURE, "read x; echo got $x; exit 4", "got 5\n", 4,
+	    CHILD },
 	{ "avfork", FN, "exit 6", "", 6, FULL | CHILD },
 };
 
-/* posix_spawn knows no avfork(). */
+/* posix_spawn knows no avfork(), nor what the capture asks for. */
 static int
 ways_here(void)
 {
 	int n = COUNT(ways);
 
-	return strcmp(engine_of_tests(), "posix_spawn") == 0 ? n - 1 : n;
+	return strcmp(engine_of_tests(), "posix_spawn") == 0 ? n - 2 : n;
 }
 
 static bool
@@ -229,9 +239,21 @@ arm(enum part when, enum sv_half half)
 }
 
 static bool
+is(const struct how *a_way, const char *type)
+{
+	return a_way->type != NULL && strcmp(a_way->type, type) == 0;
+}
+
+static bool
 is_fn(void)
 {
-	return how->type != NULL && strcmp(how->type, FN) == 0;
+	return is(how, FN);
+}
+
+static bool
+is_capture(void)
+{
+	return is(how, CAPTURE);
 }
 
 /* Is there another way after that failure?  posix_spawn() and malloc(3) are the
@@ -247,15 +269,16 @@ must_go_on(void)
 #ifdef __GLIBC__
 	case SYS_mmap:
 	case SYS_mprotect:
-		return !is_fn();
+		return !is_fn() && !is_capture();
 #endif
 #ifdef SYS_pidfd_open
 	case SYS_pidfd_open:
 		return is_fn();
 #endif
+	case SYS_read:
+		return !is_capture();
 	case SYS_madvise:
 	case SYS_openat:
-	case SYS_read:
 	case SYS_statx:
 	case SYS_ioctl:
 	case SYS_getresuid:
@@ -411,6 +434,42 @@ try_stream(void)
 	return true;
 }
 
+/* With much that can fail in the child, which is to be told all the same.  False
+ * if there was no child. */
+static bool
+try_capture(void)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+		(char *)(uintptr_t)how->command, NULL };
+	struct spawnio_capture capture = { .input = "5\n", .input_size = 2 };
+	struct spawnio_rlimit limit = { .resource = RLIMIT_CORE };
+	struct spawnio_how asked = {
+		.size = sizeof(asked), .file = "/bin/sh", .argv = argv,
+		.cwd = "/", .nice = 1,
+		.rlimits = &limit, .rlimit_count = 1,
+		.flags = SPAWNIO_SETPGROUP | SPAWNIO_CLOSE_OTHERS
+	};
+	int result, error;
+
+	arm(IN_OPEN, SV_PARENT);
+	arm(IN_CHILD, SV_CHILD);
+	errno = 0;
+	result = spawnio_capture(&asked, &capture);
+	error = errno;
+	sv_disarm(sv);
+	if (result == -1 && (atomic_load(&sv->failed) == 0 || must_go_on() ||
+	    !is_expected(error)))
+		wrong("spawnio_capture failed: %s", strerror(error));
+	if (result == 0 && error != 0)
+		wrong("errno %d after success", error);
+	if (result == 0 && (capture.status != how->status << 8 ||
+	    strcmp(capture.out, how->text) != 0))
+		wrong("status %#x, output '%s'", capture.status, capture.out);
+	free(capture.out);
+	free(capture.err);
+	return result == 0;
+}
+
 #ifdef SPIO_NATIVE
 
 SPAWNIO_IN_CHILD static int
@@ -486,6 +545,8 @@ try_once(void)
 {
 	if (is_fn())
 		return try_fn();
+	if (is_capture())
+		return try_capture();
 	return how->type != NULL ? try_stream() : try_system();
 }
 
@@ -749,7 +810,7 @@ try_with_descriptors_left(void *arg)
 	for (int left = 1; left < nth; left++)
 		close(fd[--n]);
 	expect_failure(EMFILE);
-	if (!try_once() && (nth > 4 || how->type == NULL))
+	if (!try_once() && (nth > 4 || how->type == NULL) && !is_capture())
 		wrong("%d descriptors were not enough", nth - 1);
 	while (n > 0)
 		close(fd[--n]);
@@ -807,7 +868,8 @@ static bool
 is_enough(void)
 {
 #ifdef __GLIBC__
-	return !is_fn() && strcmp(spawnio_engine(NULL), "posix_spawn") != 0;
+	return !is_fn() && !is_capture() &&
+	    strcmp(spawnio_engine(NULL), "posix_spawn") != 0;
 #else
 	return false;
 #endif
@@ -929,7 +991,7 @@ START_TEST(cancelled_without_pidfd_send_signal)
 END_TEST
 #endif
 
-/* A system is not closed, and the children of the other ways do the same. */
+/* A system and a capture are not closed, and the children of the other ways do the same. */
 static void
 add_ways(TCase *tcase)
 {
@@ -937,7 +999,7 @@ add_ways(TCase *tcase)
 
 	tcase_add_loop_test(tcase, opening, 0, n);
 	for (i = 0; i < n; i++) {
-		if (ways[i].type != NULL)
+		if (ways[i].type != NULL && !is(&ways[i], CAPTURE))
 			tcase_add_loop_test(tcase, closing, i, i + 1);
 		if (ways[i].flags & CHILD)
 			tcase_add_loop_test(tcase, in_child_of, i, i + 1);
