@@ -113,12 +113,14 @@ run_masked(struct launch *launch, enum spawnio_engine engine)
 	return err;
 }
 
+#ifdef SPIO_NATIVE
 static int
 may_go_on(const struct launch *launch)
 {
 	return !launch->synchronous && !launch->await_exec &&
 	    !launch->copy_memory;
 }
+#endif
 
 static int
 run_engine(struct launch *launch)
