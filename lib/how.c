@@ -407,7 +407,7 @@ spio_how_launch(struct request *request, struct launch *launch)
 	    spio_launch_plan(launch);
 	spio_restore_signals(&mask);
 	launch->mask = NULL;
-	if (err != 0 && request->failed != NULL)
+	if (err != 0 && err != ENOTSUP && request->failed != NULL)
 		*request->failed = launch->exec_error != 0 ?
 		    name_of(launch->plan.failure) : "clone";
 	close_own(request);
