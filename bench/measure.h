@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: ISC */
-/* How long a caller is blocked in popen() and in spopen(), pair by pair. */
+/* A clock, the middle of many values, and lines that are written of them. */
 
 #ifndef MEASURE_H
 #define MEASURE_H
 
 #include <stddef.h>
-#include <stdio.h>
-
-struct measure_plan {
-	const char *command;
-	size_t pairs;		/* at most; at least 1 */
-	double deadline;	/* of measure_clock(): fewer pairs if reached */
-};
-
-struct measure_times {		/* microseconds */
-	double min, median, p99;
-};
-
-struct measure_row {
-	size_t pairs;		/* what there was time for */
-	const char *engine, *reason;
-	struct measure_times popen, spopen;
-	double low, middle, high;	/* quartiles of spopen/popen by pair */
-};
 
 /* Microseconds, monotonic. */
 double measure_clock(void);
 
-/* Carry out plan; 0, or -1 after a message if there is no result. */
-int measure(const struct measure_plan *plan, struct measure_row *row);
+void measure_sort(double *values, size_t n);
 
-void measure_print_head(FILE *out);
-void measure_print(FILE *out, const char *label, const struct measure_row *row);
+/* The smallest of n sorted values that at least this share of them does not
+ * exceed. */
+double measure_quantile(const double *sorted, size_t n, double share);
+
+/* What one line is about; over is what way is compared with, or "". */
+struct record {
+	const char *experiment, *at, *way, *over, *unit;
+};
+
+/* Print a line: a value, between which others half of all are, and how many
+ * there were. */
+void measure_print(const struct record *record, double value, double low,
+    double high, size_t n);
+
+/* Median and quartiles of n values, which are sorted. */
+void measure_print_median(const struct record *record, double *values,
+    size_t n);
+
+/* The 99th percentile of values over that of others, and the quartiles of what
+ * it is in samples drawn from these pairs. */
+void measure_print_p99(const struct record *record, const double *values,
+    const double *others, size_t n);
 
 #endif

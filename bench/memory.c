@@ -10,25 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "measure.h"
 #include "memory.h"
-
-/* Bytes made resident between two looks at the clock. */
-#define STRIDE	((size_t)4 << 20)
-
-void
-memory_size(size_t size, char *text, size_t room)
-{
-	static const char *const units[] = { " KiB", " MiB", " GiB", " TiB" };
-	const char *unit = "";
-	double value = size;
-
-	for (size_t i = 0; value >= 1024 && i < 4; i++) {
-		value /= 1024;
-		unit = units[i];
-	}
-	snprintf(text, room, "%.4g%s", value, unit);
-}
 
 static uint64_t
 available_memory(void)
@@ -68,20 +50,13 @@ memory_limit(void)
 }
 
 /* Half of the memory is left for the rest of the machine. */
-static size_t
-affordable(size_t wanted)
+size_t
+memory_affordable(size_t wanted)
 {
 	uint64_t available = available_memory(), limit = memory_limit();
 	uint64_t room = (available < limit ? available : limit) / 2;
-	char asked[32], got[32];
 
-	if (wanted <= room)
-		return wanted;
-	memory_size(wanted, asked, sizeof(asked));
-	memory_size(room, got, sizeof(got));
-	warnx("%s resident is more than half of the memory available: "
-	    "measuring at %s", asked, got);
-	return room;
+	return wanted < room ? wanted : (size_t)room;
 }
 
 /* One call where Linux has it (5.14): page faults can take seconds. */
@@ -89,7 +64,7 @@ static void
 touch(char *start, size_t size)
 {
 	volatile char *bytes = start;
-	size_t page = sysconf(_SC_PAGESIZE);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 #ifdef MADV_POPULATE_WRITE
 	if (madvise(start, size, MADV_POPULATE_WRITE) == 0)
@@ -99,44 +74,22 @@ touch(char *start, size_t size)
 		bytes[at] = 1;
 }
 
-/* Returns how much there was time for.  Small pages, as most memory of a
- * long-lived process has: what is costly to copy is the page tables. */
-static size_t
-touch_until(char *start, size_t size, double deadline)
-{
-	size_t at, part;
-
-	madvise(start, size, MADV_NOHUGEPAGE);
-	for (at = 0; at < size && measure_clock() < deadline; at += part) {
-		part = size - at < STRIDE ? size - at : STRIDE;
-		touch(start + at, part);
-	}
-	return at;
-}
-
+/* Small pages, as most memory of a long-lived process has: what is costly to
+ * copy is the page tables. */
 int
-memory_hold(struct memory *memory, size_t wanted, double deadline)
+memory_hold(size_t size)
 {
-	memory->size = affordable(wanted);
-	memory->mapped = memory->size;
-	if (memory->mapped == 0)
+	void *start;
+
+	if (size == 0)
 		return 0;
-	memory->start = mmap(NULL, memory->mapped, PROT_READ | PROT_WRITE,
+	start = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory->start == MAP_FAILED) {
-		warn("%zu bytes of memory", memory->mapped);
+	if (start == MAP_FAILED) {
+		warn("%zu bytes of memory", size);
 		return -1;
 	}
-	memory->size = touch_until(memory->start, memory->mapped, deadline);
-	if (memory->size < memory->mapped)
-		warnx("time for %zu of %zu MiB resident only",
-		    memory->size >> 20, memory->mapped >> 20);
+	madvise(start, size, MADV_NOHUGEPAGE);
+	touch(start, size);
 	return 0;
-}
-
-void
-memory_release(struct memory *memory)
-{
-	if (memory->mapped > 0)
-		munmap(memory->start, memory->mapped);
 }

@@ -1,79 +1,72 @@
 /* SPDX-License-Identifier: ISC */
-/* What the shim costs each program that is executed: pairs of the same exec,
- * without it and with it, by turns. */
+/* What the shim costs each program that is executed: the same exec with the
+ * shim preloaded, with a library that is empty, and with none. */
+
 #define _GNU_SOURCE
+
+#include <sys/wait.h>
 
 #include <err.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
 
-#define PAIRS	1000
+#include "contest.h"
+#include "measure.h"
 
-static double
-now(void)
-{
-	struct timespec time;
+#define TURNS	3000
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
+enum { SHIM, EMPTY, NONE, WAYS };
 
-/* Microseconds from before the exec to after the exit. */
-static double
-run(char **argv, char **envp)
-{
-	double start = now();
-	int status;
-	pid_t pid;
-
-	if (posix_spawn(&pid, argv[0], NULL, NULL, argv, envp) != 0 ||
-	    waitpid(pid, &status, 0) == -1 || status != 0)
-		errx(1, "cannot run %s", argv[0]);
-	return now() - start;
-}
+/* The environment of each way. */
+static char *environments[WAYS][2];
+static char *program[2];
 
 static int
-compare(const void *a, const void *b)
+once(const struct way *way, double *us)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double start = measure_clock();
+	pid_t pid;
+	int status;
 
-	return x < y ? -1 : x > y;
-}
-
-static double
-median(double *of)
-{
-	qsort(of, PAIRS, sizeof(*of), compare);
-	return of[PAIRS / 2];
+	if (posix_spawn(&pid, program[0], NULL, NULL, program,
+	    environments[way->size]) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0) {
+		warnx("cannot run %s", program[0]);
+		return -1;
+	}
+	us[BLOCKED] = us[WHOLE] = measure_clock() - start;
+	return 0;
 }
 
 int
 main(int argc, char **argv)
 {
-	static double without[PAIRS], with[PAIRS], ratio[PAIRS];
-	char *none[] = { NULL }, *shim[] = { NULL, NULL };
-	double a, b;
-	int i;
+	static const char *const names[] = {
+		[SHIM] = "shim", [EMPTY] = "empty library", [NONE] = "nothing"
+	};
+	struct way ways[WAYS];
+	struct contest contest = {
+		.name = "preload", .ways = ways, .nways = WAYS, .turns = TURNS,
+	};
 
-	if (argc < 3)
-		errx(1, "usage: preload shim program [argument]...");
-	if (asprintf(&shim[0], "LD_PRELOAD=%s", argv[1]) == -1)
-		err(1, NULL);
-	for (i = 0; i < PAIRS; i++) {
-		if (i % 2 == 0)
-			without[i] = run(argv + 2, none);
-		with[i] = run(argv + 2, shim);
-		if (i % 2 != 0)
-			without[i] = run(argv + 2, none);
-		ratio[i] = with[i] / without[i];
+	if (argc != 5)
+		errx(2, "usage: preload seconds shim empty-library program");
+	contest.seconds = contest_seconds(argv[1]);
+	program[0] = argv[4];
+	for (unsigned i = 0; i < WAYS; i++) {
+		ways[i] = (struct way){
+			.name = names[i], .at = program[0], .once = once,
+			.size = i,
+		};
+		if (i != NONE && asprintf(&environments[i][0],
+		    "LD_PRELOAD=%s", argv[2 + i]) == -1)
+			err(1, NULL);
 	}
-	a = median(without);
-	b = median(with);
-	printf("%s, %d pairs, medians: %.0f us without the shim, %.0f us with "
-	    "it: %.0f us more; ratio of a pair %.2f\n", argv[2], PAIRS, a, b,
-	    b - a, median(ratio));
+	if (contest_run(&contest) == -1)
+		return 1;
+	for (size_t i = 0; i < WAYS; i++)
+		contest_print(&contest, i, WHOLE);
+	contest_print_ratio(&contest, SHIM, EMPTY, WHOLE);
+	contest_print_ratio(&contest, SHIM, NONE, WHOLE);
 	return 0;
 }

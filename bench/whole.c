@@ -1,215 +1,184 @@
 /* SPDX-License-Identifier: ISC */
 /* The whole of a call, from the start of a command to its status: libc's, ours,
- * and the least that can be done without either; by turns.  README.md beside
- * this. */
+ * what other libraries have, and the least that can be done without any. */
+
 #define _GNU_SOURCE
 
 #include <sys/wait.h>
 
 #include <err.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <spawnio.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#define TURNS		1500
-#define WARM_UP		5
-#define SECONDS		25.0	/* for each row, at most */
-#define PROGRAM		"/bin/echo"
+#include "contest.h"
+#include "measure.h"
+#include "peers.h"
+#include "spawnio.h"
 
-extern char **environ;
+#define TURNS	3000
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-enum way { LIBC, OURS, BARE, WAYS };
-
-static void
-drain(FILE *stream)
+static int
+once(const struct way *way, double *us, int (*run)(const struct command *))
 {
-	char buf[4096];
+	double start = measure_clock();
+	int status = run(way->command);
 
-	while (fread(buf, 1, sizeof(buf), stream) > 0)
-		;
+	us[BLOCKED] = us[WHOLE] = measure_clock() - start;
+	if (status != 0)
+		warnx("%s: status %#x", way->name, (unsigned)status);
+	return status == 0 ? 0 : -1;
 }
 
 static int
-libc_stream(const char *command)
+run_system(const struct command *command)
 {
-	FILE *stream = popen(command, "r");
-
-	if (stream == NULL)
-		err(1, "popen");
-	drain(stream);
-	return pclose(stream);
+	return system(command->text);
 }
 
 static int
-our_stream(const char *command)
+run_ssystem(const struct command *command)
 {
-	FILE *stream = spopen(command, "r");
-
-	if (stream == NULL)
-		err(1, "spopen");
-	drain(stream);
-	return spclose(stream);
-}
-
-/* What the command does, without reading it. */
-static pid_t
-bare_child(int out)
-{
-	static char *const argv[] = { (char *)"echo", (char *)"hi", NULL };
-	pid_t pid = vfork();
-
-	if (pid == -1)
-		err(1, "vfork");
-	if (pid == 0) {
-		if (out != -1)
-			dup2(out, 1);
-		execve(PROGRAM, argv, environ);
-		_exit(127);
-	}
-	return pid;
+	return ssystem(command->text);
 }
 
 static int
-bare_stream(const char *command)
+run_vfork(const struct command *command)
 {
-	char buf[4096];
-	int ends[2], status;
-	pid_t pid;
-
-	(void)command;
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		err(1, "pipe2");
-	pid = bare_child(ends[1]);
-	close(ends[1]);
-	while (read(ends[0], buf, sizeof(buf)) > 0)
-		;
-	close(ends[0]);
-	return waitpid(pid, &status, 0) == pid ? status : -1;
-}
-
-static int
-bare_system(const char *command)
-{
-	pid_t pid = bare_child(-1);
+	pid_t pid = peer_vfork_child(command, -1);
 	int status;
 
-	(void)command;
-	return waitpid(pid, &status, 0) == pid ? status : -1;
-}
-
-static const struct row {
-	const char *name;
-	const char *command;
-	int (*way[WAYS])(const char *);
-} rows[] = {
-	{ "stream, no shell needed", PROGRAM " hi",
-	    { libc_stream, our_stream, bare_stream } },
-	{ "stream, shell needed", PROGRAM " hi; exit 0",
-	    { libc_stream, our_stream, NULL } },
-	{ "system, no shell needed", PROGRAM " hi",
-	    { system, ssystem, bare_system } },
-	{ "system, shell needed", PROGRAM " hi; exit 0",
-	    { system, ssystem, NULL } },
-};
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static double
-time_of(const struct row *row, enum way way)
-{
-	double start = now();
-	int status = row->way[way](row->command);
-
-	if (status != 0)
-		errx(1, "%s: status %#x", row->name, (unsigned)status);
-	return now() - start;
+	return pid != -1 && waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
 static int
-ascending(const void *one, const void *other)
+system_once(const struct way *way, double *us)
 {
-	double a = *(const double *)one, b = *(const double *)other;
-
-	return (a > b) - (a < b);
+	return once(way, us, run_system);
 }
 
-static void
-print(const char *what, double *ratio, int n)
+static int
+ssystem_once(const struct way *way, double *us)
 {
-	if (n == 0) {
-		fprintf(stderr, " %21s", "");
-		return;
+	return once(way, us, run_ssystem);
+}
+
+static int
+vfork_once(const struct way *way, double *us)
+{
+	return once(way, us, run_vfork);
+}
+
+/* Each row: libc's, ours, bare, and others.  Those from LIBRARIES on have
+ * threads or signal handlers, so each gets a process of its own. */
+enum { LIBC, OURS, BARE, OTHERS, LIBRARIES = 5 };
+
+static char *const argv_of_echo[] = { (char *)"/bin/echo", (char *)"hi", NULL };
+static char *const argv_of_shell[] = {
+	(char *)"/bin/sh", (char *)"-c", (char *)"/bin/echo hi; exit 0", NULL
+};
+static char *argv_of_static[2];
+static const struct command simple = { "/bin/echo hi", argv_of_echo };
+static const struct command shell = { "/bin/echo hi; exit 0", argv_of_shell };
+static struct command small = { NULL, argv_of_static };
+
+static const struct peer *const peers[] = {
+	&peer_popen, &peer_spopen, &peer_vfork, &peer_posix_spawn, &peer_fork,
+#ifdef HAVE_LIBPIPELINE
+	&peer_libpipeline,
+#endif
+#ifdef HAVE_GSUBPROCESS
+	&peer_gsubprocess,
+#endif
+#ifdef HAVE_LIBUV
+	&peer_libuv,
+#endif
+};
+
+struct row {
+	const char *name;
+	const struct command *command;
+	size_t nways;		/* 0: all the peers */
+	double share;		/* of the time */
+};
+
+static const struct row streams[] = {
+	{ "stream simple", &simple, 0, 0.3 },
+	{ "stream small", &small, 0, 0.15 },
+	{ "stream shell", &shell, OURS + 1, 0.15 },
+};
+
+static const struct row systems[] = {
+	{ "system simple", &simple, OTHERS, 0.15 },
+	{ "system small", &small, OTHERS, 0.1 },
+	{ "system shell", &shell, OURS + 1, 0.15 },
+};
+
+static int
+run(const struct row *row, struct way *ways, double seconds)
+{
+	struct contest contest = {
+		.name = row->name, .ways = ways, .nways = row->nways,
+		.turns = TURNS, .seconds = seconds * row->share,
+	};
+
+	if (contest.nways == 0)
+		contest.nways = COUNT(peers);
+	for (unsigned i = 0; i < contest.nways; i++) {
+		ways[i].at = "";
+		ways[i].place = i < LIBRARIES ? 0 : i;
+		ways[i].command = row->command;
 	}
-	qsort(ratio, (size_t)n, sizeof(*ratio), ascending);
-	fprintf(stderr, "  %s %.3f (%.2f-%.2f)", what, ratio[n / 2],
-	    ratio[n / 4], ratio[n - 1 - n / 4]);
-}
-
-/* Who goes first changes from turn to turn. */
-static void
-measure(const struct row *row, int turns)
-{
-	static double to_libc[TURNS], to_bare[TURNS];
-	double us[WAYS], end = now() + SECONDS * 1e6;
-	int turn, i, n = 0, bare = 0;
-
-	for (turn = -WARM_UP; turn < turns && now() < end; turn++) {
-		for (i = 0; i < WAYS; i++) {
-			enum way way = (enum way)((turn + WARM_UP + i) % WAYS);
-
-			if (row->way[way] != NULL)
-				us[way] = time_of(row, way);
-		}
-		if (turn < 0)
-			continue;
-		to_libc[n++] = us[OURS] / us[LIBC];
-		if (row->way[BARE] != NULL)
-			to_bare[bare++] = us[OURS] / us[BARE];
+	if (contest_run(&contest) == -1)
+		return 1;
+	for (size_t i = 0; i < contest.nways; i++) {
+		contest_print(&contest, i, WHOLE);
+		contest_print_ratio(&contest, i, LIBC, WHOLE);
 	}
-	fprintf(stderr, "%-24s %5d", row->name, n);
-	print("libc", to_libc, n);
-	print("bare", to_bare, bare);
-	fprintf(stderr, "\n");
+	if (contest.nways > BARE)
+		contest_print_ratio(&contest, OURS, BARE, WHOLE);
+	free(contest.values);
+	return 0;
 }
 
-/* The gate is more cautious for root. */
-static void
-become_nobody(void)
+static int
+run_streams(double seconds)
 {
-	if (geteuid() == 0 && (setgroups(0, NULL) == -1 ||
-	    setresgid(65534, 65534, 65534) == -1 ||
-	    setresuid(65534, 65534, 65534) == -1))
-		err(1, "cannot become user 65534");
+	struct way ways[COUNT(peers)] = { { .name = NULL } };
+	int missed = 0;
+
+	for (size_t i = 0; i < COUNT(peers); i++) {
+		ways[i].name = peers[i]->name;
+		ways[i].once = peer_once;
+		ways[i].peer = peers[i];
+	}
+	for (size_t i = 0; i < COUNT(streams); i++)
+		missed |= run(&streams[i], ways, seconds);
+	return missed;
 }
 
-/* The commands of system() write to the standard output. */
+static int
+run_systems(double seconds)
+{
+	struct way ways[OTHERS] = {
+		[LIBC] = { .name = "system", .once = system_once },
+		[OURS] = { .name = "ssystem", .once = ssystem_once },
+		[BARE] = { .name = "vfork+exec", .once = vfork_once },
+	};
+	int missed = 0;
+
+	for (size_t i = 0; i < COUNT(systems); i++)
+		missed |= run(&systems[i], ways, seconds);
+	return missed;
+}
+
 int
 main(int argc, char **argv)
 {
-	int turns = argc > 1 ? atoi(argv[1]) : TURNS;
-	size_t i;
+	double seconds;
 
-	if (argc > 2 || turns < 1 || turns > TURNS)
-		errx(2, "usage: whole [TURNS]: at most %d", TURNS);
-	if (freopen("/dev/null", "w", stdout) == NULL)
-		err(1, "/dev/null");
-	become_nobody();
-	fprintf(stderr, "engine %s; medians by turn, and quartiles\n"
-	    "%-24s %5s  ours/libc's %11s ours/bare\n", spawnio_engine(NULL),
-	    "call", "turns", "");
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		measure(&rows[i], turns);
-	return 0;
+	if (argc != 3)
+		errx(2, "usage: whole seconds program");
+	seconds = contest_seconds(argv[1]);
+	small.text = argv_of_static[0] = argv[2];
+	return run_streams(seconds) | run_systems(seconds);
 }

@@ -10,16 +10,18 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "contest.h"
 #include "measure.h"
 #include "memory.h"
+#include "peers.h"
 #include "spawnio.h"
 
 #define PAIRS			150
 #define SECONDS_FOR_PAIRS	2
-#define SECONDS_FOR_MEMORY	3
 #define SECONDS_IN_ALL		60
 
 static void
@@ -147,45 +149,76 @@ no_such_command(void)
 	return lines > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127;
 }
 
-static double
-in_seconds(unsigned seconds)
+static int
+hold(const struct way *way)
 {
-	return measure_clock() + seconds * 1e6;
+	return memory_hold(way->size);
 }
 
-static bool
-measure_size(size_t size, struct measure_row *row)
+static void
+print_measured(const struct contest *contest)
 {
-	struct measure_plan plan = {
-		.command = "exit 0",
-		.pairs = PAIRS,
+	const size_t n = contest->n;
+	double us[2][PAIRS], ratio[PAIRS];
+
+	for (size_t i = 0; i < n; i++) {
+		us[0][i] = contest_value(contest, 0, BLOCKED, i);
+		us[1][i] = contest_value(contest, 1, BLOCKED, i);
+		ratio[i] = us[1][i] / us[0][i];
+	}
+	measure_sort(us[0], n);
+	measure_sort(us[1], n);
+	measure_sort(ratio, n);
+	printf("%9zu %6zu %9.1f %9.1f %12.3f  half in %.3f to %.3f\n",
+	    contest->ways[0].size >> 20, n, measure_quantile(us[0], n, 0.5),
+	    measure_quantile(us[1], n, 0.5), measure_quantile(ratio, n, 0.5),
+	    measure_quantile(ratio, n, 0.25),
+	    measure_quantile(ratio, n, 0.75));
+}
+
+/* Both in one process, in turns. */
+static bool
+measure_size(size_t size)
+{
+	static const struct command command = { "exit 0", NULL };
+	struct way ways[2] = {
+		{ .name = "popen", .peer = &peer_popen },
+		{ .name = "spopen", .peer = &peer_spopen },
 	};
-	struct memory memory;
-	char label[32];
-	int result;
-
-	if (memory_hold(&memory, size, in_seconds(SECONDS_FOR_MEMORY)) == -1)
-		return false;
-	plan.deadline = in_seconds(SECONDS_FOR_PAIRS);
-	result = measure(&plan, row);
-	memory_release(&memory);
-	if (result == -1)
-		return false;
-	memory_size(memory.size, label, sizeof(label));
-	measure_print(stdout, label, row);
-	return true;
-}
-
-/* At no memory to speak of, and at 1 GiB; the engine that was used. */
-static bool
-measure_engine(struct measure_row *row)
-{
+	struct contest contest = {
+		.name = "blocked", .ways = ways, .nways = 2, .turns = PAIRS,
+		.seconds = SECONDS_FOR_PAIRS,
+	};
 	bool done;
 
-	measure_print_head(stdout);
-	done = measure_size(0, row) && measure_size((size_t)1 << 30, row);
+	for (size_t i = 0; i < 2; i++) {
+		ways[i].prepare = hold;
+		ways[i].once = peer_once;
+		ways[i].command = &command;
+		ways[i].size = memory_affordable(size);
+	}
+	done = contest_run(&contest) == 0;
 	if (done)
-		printf("engine of spopen: %s (%s)\n", row->engine, row->reason);
+		print_measured(&contest);
+	free(contest.values);
+	return done;
+}
+
+/* At no memory to speak of, and at 1 GiB. */
+static bool
+measure_engine(void)
+{
+	const char *engine, *reason;
+	bool done;
+
+	printf("%9s %6s %9s %9s %12s\n", "resident", "", "popen", "spopen",
+	    "");
+	printf("%9s %6s %9s %9s %12s\n", "MiB", "pairs", "us", "us",
+	    "ratio by pair");
+	done = measure_size(0) && measure_size((size_t)1 << 30);
+	engine = spawnio_engine(&reason);
+	if (done)
+		printf("engine of spopen: %s (%s)\n", engine, reason);
 	return done;
 }
 
@@ -193,17 +226,15 @@ measure_engine(struct measure_row *row)
 static bool
 time_blocked(void)
 {
-	struct measure_row row;
-
-	if (!measure_engine(&row))
+	if (!measure_engine())
 		return false;
-	if (geteuid() != 0 || strcmp(row.engine, "vfork") != 0 ||
+	if (geteuid() != 0 || strcmp(spawnio_engine(NULL), "vfork") != 0 ||
 	    spawnio_set_engine(SPAWNIO_ENGINE_AVFORK) == -1)
 		return true;
 	printf("\nA root program that gives up rights right after a launch "
 	    "could still write to\nmemory that its child runs on. One that "
 	    "never does so can ask for avfork:\n\n");
-	return measure_engine(&row);
+	return measure_engine();
 }
 
 static const struct step {
