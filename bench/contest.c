@@ -76,16 +76,17 @@ discard_output(void)
 	close(fd);
 }
 
-/* One after the other, as a program does that launches a lot: no other process
- * of ours runs in between. */
+/* One after the other, as a program does that launches a lot.  The first comes
+ * after a wait and pays for it: it is done again. */
 static int
 carry_out(const struct contest *contest, const struct order *order,
     struct answer *answer)
 {
-	for (unsigned i = 0; i < order->n; i++) {
-		const struct way *way = &contest->ways[order->ways[i]];
+	for (int i = -1; i < (int)order->n; i++) {
+		unsigned k = i < 0 ? 0 : (unsigned)i;
+		const struct way *way = &contest->ways[order->ways[k]];
 
-		if (way->once(way, answer->us[i]) == -1)
+		if (order->n > 0 && way->once(way, answer->us[k]) == -1)
 			return -1;
 	}
 	return 0;

@@ -75,8 +75,7 @@ open_descriptors(const struct way *way)
 
 enum { NONE, FULL };
 
-/* Peers by turns, all in a process that has none, and each in one that has
- * size. */
+/* Peers by turns, each in a process that has none and in one that has size. */
 static int
 run(struct contest *contest, const struct peer *const *peers, size_t npeers,
     int (*prepare)(const struct way *), size_t size)
@@ -87,8 +86,7 @@ run(struct contest *contest, const struct peer *const *peers, size_t npeers,
 	snprintf(at, sizeof(at), "%zu", size);
 	for (size_t i = 0; i < 2 * npeers; i++)
 		ways[i] = (struct way){
-			.name = peers[i / 2]->name,
-			.place = i % 2 == NONE ? 0 : (unsigned)i,
+			.name = peers[i / 2]->name, .place = (unsigned)i,
 			.at = i % 2 == NONE ? "0" : at,
 			.prepare = i % 2 == NONE ? NULL : prepare,
 			.once = peer_once, .peer = peers[i / 2],
