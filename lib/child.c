@@ -164,5 +164,5 @@ spio_child_objection(const char *const *envp)
 int
 spio_child_heeds(const char *string)
 {
-	return is_heeded(string) || IS_IN(string, kept);
+	return is_heeded(string) || is_in(string, kept);
 }

@@ -21,7 +21,8 @@
 #define PATH_ROOM	256
 #define CWD_ROOM	256
 #define ENV_ROOM	160	/* strings, where one is to be added */
-#define ENV_MOST	512	/* strings: each is compared with each */
+#define ENV_MOST	512	/* strings */
+#define SEEN_WORDS	64	/* of 64 bits: enough for most to have their own */
 
 /* Where shells save descriptors, above those that a command can name. */
 #define SAVE_ABOVE	10
@@ -43,20 +44,28 @@ struct variables {
 };
 
 /* Variables by which shells work, or which they set at their start, beside
- * those that begin with BASH. */
-static const char *const heeded[] = {
-	"CHILD_MAX", "COMP_WORDBREAKS", "DIRSTACK", "EGID", "EPOCHREALTIME",
-	"EPOCHSECONDS", "ERRNO", "EUID", "EXECIGNORE", "EXECSHELL", "FPATH",
-	"FUNCNAME", "FUNCNEST", "GID", "GROUPS", "HISTCMD", "IFS",
-	"KSH_VERSION", "LINENO", "OPTARG", "OPTERR", "OPTIND", "PIPESTATUS",
-	"POSIXLY_CORRECT", "PPID", "PS1", "PS2", "PS4", "RANDOM", "SECONDS",
-	"SHELLOPTS", "SRANDOM", "STTY", "UID", "YASH_LOADPATH"
+ * those that begin with BASH; by their first letter. */
+static const char *const heeded['Z' + 1] = {
+	['C'] = "CHILD_MAX=COMP_WORDBREAKS=",
+	['D'] = "DIRSTACK=",
+	['E'] = "EGID=EPOCHREALTIME=EPOCHSECONDS=ERRNO=EUID=EXECIGNORE="
+	    "EXECSHELL=",
+	['F'] = "FPATH=FUNCNAME=FUNCNEST=",
+	['G'] = "GID=GROUPS=",
+	['H'] = "HISTCMD=",
+	['I'] = "IFS=",
+	['K'] = "KSH_VERSION=",
+	['L'] = "LINENO=",
+	['O'] = "OPTARG=OPTERR=OPTIND=",
+	['P'] = "PIPESTATUS=POSIXLY_CORRECT=PPID=PS1=PS2=PS4=",
+	['R'] = "RANDOM=",
+	['S'] = "SECONDS=SHELLOPTS=SRANDOM=STTY=",
+	['U'] = "UID=",
+	['Y'] = "YASH_LOADPATH="
 };
 
 /* What every environment has, but no assignment may change. */
-static const char *const kept[] = {
-	"ENV", "OLDPWD", "PATH", "PWD", "SHLVL", "_"
-};
+static const char kept[] = "ENV=OLDPWD=PATH=PWD=SHLVL=_=";
 
 /* Does text begin with name, and then with end? */
 static int
@@ -69,36 +78,46 @@ begins(const char *text, const char *name, char end)
 	return *name == '\0' && (end == '\0' || *text == end);
 }
 
+/* Is the variable of this string in the list, where each has its = ? */
 static int
-is_in(const char *text, const char *const *list, size_t n)
+is_in(const char *string, const char *list)
 {
-	size_t i;
+	const char *p;
 
-	for (i = 0; i < n; i++)
-		if (begins(text, list[i], '='))
+	while (*list != '\0') {
+		for (p = string; *list != '=' && *p == *list; p++)
+			list++;
+		if (*list == '=' && *p == '=')
 			return 1;
+		while (*list++ != '=')
+			;
+	}
 	return 0;
 }
-
-#define IS_IN(text, list) \
-	is_in((text), (list), sizeof(list) / sizeof((list)[0]))
 
 static int
 is_heeded(const char *string)
 {
+	unsigned char first = (unsigned char)string[0];
+
+	if (first >= sizeof(heeded) / sizeof(heeded[0]))
+		return 0;
 	return (begins(string, "BASH", '\0') &&
-	    !begins(string, "BASH_ENV", '=')) || IS_IN(string, heeded);
+	    !begins(string, "BASH_ENV", '=')) ||
+	    (heeded[first] != NULL && is_in(string, heeded[first]));
 }
 
-/* A variable as a shell has one: not a function of bash's, say. */
+/* A variable as a shell has one, not a function of bash's, say; and a number
+ * that another's name is likely not to have. */
 static int
-is_variable(const char *string)
+is_variable(const char *string, unsigned *hash)
 {
 	const char *p = string;
 
-	while (*p == '_' || (*p >= 'a' && *p <= 'z') ||
-	    (*p >= 'A' && *p <= 'Z') || (p != string && *p >= '0' && *p <= '9'))
-		p++;
+	*hash = 0;
+	while ((*p >= 'A' && *p <= 'Z') || *p == '_' ||
+	    (*p >= 'a' && *p <= 'z') || (p != string && *p >= '0' && *p <= '9'))
+		*hash = *hash * 31 + (unsigned char)*p++;
 	return p != string && *p == '=';
 }
 
@@ -124,24 +143,52 @@ note(struct variables *found, const char *string)
 		found->oldpwd = string + sizeof("OLDPWD=") - 1;
 }
 
+/* Has there been one of this hash?  There has from now on. */
+static int
+mark(uint64_t *seen, unsigned hash)
+{
+	uint64_t bit = (uint64_t)1 << hash % 64;
+	int was;
+
+	seen += hash / 64 % SEEN_WORDS;
+	was = (*seen & bit) != 0;
+	*seen |= bit;
+	return was;
+}
+
+/* Is the variable of the n-th string that of an earlier one? */
+static int
+is_again(const char *const *envp, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (have_one_name(envp[i], envp[n]))
+			return 1;
+	return 0;
+}
+
 /* The checks below give NULL, or a few words on what is in the way. */
 static const char *
 survey(const char *const *envp, struct variables *found)
 {
-	int i, j;
+	uint64_t seen[SEEN_WORDS];
+	unsigned hash;
+	int i;
 
+	for (i = 0; i < SEEN_WORDS; i++)
+		seen[i] = 0;
 	found->path = found->pwd = found->oldpwd = NULL;
 	for (i = 0; envp[i] != NULL; i++) {
 		if (i == ENV_MOST)
 			return "the environment's length";
-		if (!is_variable(envp[i]))
+		if (!is_variable(envp[i], &hash))
 			return "a string of the environment that is no "
 			    "variable";
 		if (is_heeded(envp[i]))
 			return "a variable that the shell looks at";
-		for (j = 0; j < i; j++)
-			if (have_one_name(envp[i], envp[j]))
-				return "a variable that is there twice";
+		if (mark(seen, hash) && is_again(envp, i))
+			return "a variable that is there twice";
 		note(found, envp[i]);
 	}
 	found->count = i;

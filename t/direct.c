@@ -744,6 +744,9 @@ static const struct {
 	{ SHELL, work, { "PATH=/bin", "PPID=1" } },
 	{ SHELL, work, { "PATH=/bin", "OPTIND=2" } },
 	{ SHELL, work, { "PATH=/bin", "POSIXLY_CORRECT=" } },
+	{ SHELL, work, { "PATH=/bin", "PS4=" } },
+	{ SHELL, work, { "PATH=/bin", "CHILD_MAX=1" } },
+	{ SHELL, work, { "PATH=/bin", "YASH_LOADPATH=" } },
 	{ SHELL, work, { "PATH=/bin", "BASH_FUNC_f%%=() { :; }" } },
 	{ SHELL, work, { "PATH=/bin", "BASHOPTS=x" } },
 	{ SHELL, work, { "PATH=/bin", "PATH=/bin" } },
@@ -769,6 +772,9 @@ static const struct {
 	{ DIRECT, work, { "PATH=/bin", "OLDPWD=/" } },
 	{ DIRECT, work, { "PATH=/bin", "BASH_ENV=/x", "ENV=/x" } },
 	{ DIRECT, work, { "PATH=/bin", "xIFS=1", "IFSx=2" } },
+	{ DIRECT, work, { "PATH=/bin", "PS3=1", "PS=2" } },
+	{ DIRECT, work, { "PATH=/bin", "Z=1", "ifs=2" } },
+	{ DIRECT, work, { "PATH=/bin", "Aa=", "BB=" } },	/* of one hash */
 	{ DIRECT, work, { "PATH=/bin", "x=1", "xx=1" } },
 	{ DIRECT, work, { "PATH=/bin:/nosuch", "_=x", "SHLVL=3" } },
 };
