@@ -46,13 +46,16 @@ still_ours(const struct open_end *end)
 	    st.dev_minor == end->dev_minor;
 }
 
-/* Where the kernel cannot tell, the number of a stream that fclose() closed may
- * have become that of the child's own end. */
+/* The exec closes the parent's new end.  Where the kernel cannot tell, the
+ * number of a stream that fclose() closed may have become that of the child's
+ * own end. */
 static int
 is_own(int fd, const struct plan *plan)
 {
 	int i;
 
+	if (fd == plan->new_end)
+		return 1;
 	for (i = 0; i < plan->moves; i++)
 		if (plan->move[i].from == fd)
 			return 1;

@@ -75,6 +75,7 @@ struct plan {
 	/* Streams of earlier popens, then the lock under which they were
 	 * listed, if the child is the one to let go of it. */
 	const struct open_end *ends;
+	int new_end;		/* of them, the one with FD_CLOEXEC yet */
 	struct lock *lock;
 	uint32_t token;
 

@@ -167,6 +167,7 @@ run_listed(struct launch *launch)
 	int err;
 
 	launch->plan.ends = spio_stream_ends();
+	launch->plan.new_end = launch->stream->end.fd;
 	launch->plan.lock = &state->launch;
 	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
