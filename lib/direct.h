@@ -237,13 +237,29 @@ is_crooked(const char *path)
 }
 
 static int
+is_same(const char *a, const char *b)
+{
+	for (; *a == *b; a++, b++)
+		if (*a == '\0')
+			return 1;
+	return 0;
+}
+
+/* What the kernel calls it is what a shell would correct it to; another name
+ * may lead through a link. */
+static int
 is_cwd(const char *path)
 {
+	char cwd[CWD_ROOM];
 	struct kernel_statx a, b;
 
-	return !is_crooked(path) && sys_statx(path, &a) == 0 &&
-	    sys_statx(".", &b) == 0 && a.ino == b.ino &&
-	    a.dev_major == b.dev_major && a.dev_minor == b.dev_minor;
+	if (is_crooked(path))
+		return 0;
+	if (sys_getcwd(cwd, sizeof(cwd)) > 0 && is_same(path, cwd))
+		return 1;
+	return sys_statx(path, &a) == 0 && sys_statx(".", &b) == 0 &&
+	    a.ino == b.ino && a.dev_major == b.dev_major &&
+	    a.dev_minor == b.dev_minor;
 }
 
 static int
