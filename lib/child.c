@@ -150,9 +150,10 @@ spio_child_main(void *arg)
 	if (r < 0)
 		give_up(plan, step, r);
 	if (plan->set_mask)
-		child_sigprocmask(SIG_SETMASK, &plan->mask, NULL);
+		plan->set_mask = child_sigprocmask(SIG_SETMASK, &plan->mask,
+		    NULL) == 0;
 	if (plan->direct.argv != NULL)
-		execute_directly(&plan->direct, plan->envp);
+		execute_directly(plan);
 	give_up(plan, SPIO_STEP_EXEC, execute(plan));
 }
 
@@ -161,7 +162,7 @@ spio_child_objection(const char *const *envp)
 {
 	struct variables found;
 
-	return objection(envp, &found);
+	return objection(envp, NULL, &found);
 }
 
 int

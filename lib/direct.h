@@ -271,15 +271,18 @@ is_folder(const char *path)
 }
 
 /* dash unblocks all signals, bash SIGCHLD; dash resets a SIGCHLD that is
- * ignored. */
+ * ignored.  The mask is known if the child has just set it. */
 static const char *
-check_signals(void)
+check_signals(const uint64_t *mask)
 {
 	struct child_action chld;
-	uint64_t blocked;
+	uint64_t blocked = 0;
 
-	if (child_sigprocmask(SIG_SETMASK, NULL, &blocked) != 0 ||
-	    blocked != 0)
+	if (mask != NULL)
+		blocked = *mask;
+	else if (child_sigprocmask(SIG_SETMASK, NULL, &blocked) != 0)
+		return "a mask that is not known";
+	if (blocked != 0)
 		return "signals that are blocked";
 	if (child_sigaction(SIGCHLD, NULL, &chld) != 0 || chld.handler == 1)
 		return "SIGCHLD, which is ignored";
@@ -289,7 +292,7 @@ check_signals(void)
 /* Shells correct a PWD that is wrong; some drop an OLDPWD that is; and all of
  * them give up rights that their ids do not agree on. */
 static const char *
-check_process(const struct variables *found)
+check_process(const struct variables *found, const uint64_t *mask)
 {
 	if (found->pwd != NULL && !is_cwd(found->pwd))
 		return "a PWD that is not the working directory";
@@ -298,17 +301,18 @@ check_process(const struct variables *found)
 	if (child_getuid() != child_geteuid() ||
 	    child_getgid() != child_getegid())
 		return "real and effective ids that differ";
-	return check_signals();
+	return check_signals(mask);
 }
 
 static const char *
-objection(const char *const *envp, struct variables *found)
+objection(const char *const *envp, const uint64_t *mask,
+    struct variables *found)
 {
 	const char *why = survey(envp, found);
 
 	if (why == NULL)
 		why = check_path(found->path);
-	return why != NULL ? why : check_process(found);
+	return why != NULL ? why : check_process(found, mask);
 }
 
 static int
@@ -478,18 +482,20 @@ start(const struct direct *direct, const struct variables *found,
 
 /* Execute what the command names.  If it returns, nothing has changed. */
 static void
-execute_directly(const struct direct *direct, const char *const *envp)
+execute_directly(const struct plan *plan)
 {
+	const struct direct *direct = &plan->direct;
 	struct saved saved[SPIO_REDIRECTS];
 	struct variables found;
 	int i, ok = 1;
 
-	if (objection(envp, &found) != NULL)
+	if (objection(plan->envp, plan->set_mask ? &plan->mask : NULL,
+	    &found) != NULL)
 		return;
 	for (i = 0; ok && i < direct->redirects; i++)
 		ok = redirect(&direct->redirect[i], &saved[i]);
 	if (ok)
-		start(direct, &found, envp);
+		start(direct, &found, plan->envp);
 	while (i-- > 0)
 		put_back(&saved[i]);
 }

@@ -167,7 +167,8 @@ run_listed(struct launch *launch)
 	int err;
 
 	launch->plan.ends = spio_stream_ends();
-	launch->plan.new_end = launch->stream->end.fd;
+	launch->plan.new_end = launch->stream != NULL ?
+	    launch->stream->end.fd : -1;
 	launch->plan.lock = &state->launch;
 	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
