@@ -224,7 +224,8 @@ close_ends(struct flow *flow)
 	close_end(&flow->output[1].fd);
 }
 
-/* A SIGPIPE of ours is not the caller's, who may have had one of his own. */
+/* A SIGPIPE of ours, which is the thread's, is not the caller's, who may have one
+ * of his own: the thread's, and then there is one for both, or the process's. */
 struct sigpipe {
 	sigset_t mask;
 	int was_pending;
@@ -257,8 +258,10 @@ let_go_sigpipe(const struct sigpipe *held, int broken)
 
 	sigemptyset(&pipe);
 	sigaddset(&pipe, SIGPIPE);
-	if (broken && !held->was_pending)
+	if (broken)
 		sigtimedwait(&pipe, NULL, &now);
+	if (broken && held->was_pending && !is_pending())
+		pthread_kill(pthread_self(), SIGPIPE);
 	pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
 }
 

@@ -337,21 +337,20 @@ static int
 make_report(struct launch *launch, int report[2])
 {
 	const struct plan *plan = &launch->plan;
-	int end;
+	int end, err = 0;
 
 	if (pipe2(report, O_CLOEXEC) == -1)
 		return errno;
-	end = spio_moves_beside(plan->move, plan->moves, report[1]);
-	if (end == -1) {
-		end = errno;
-		close(report[0]);
+	if (spio_moves_overwrite(plan->move, plan->moves, report[1])) {
+		end = spio_moves_copy(plan->move, plan->moves, report[1]);
+		err = end == -1 ? errno : 0;
 		close(report[1]);
-		return end;
+		report[1] = end;
 	}
-	if (end != report[1])
-		close(report[1]);
-	report[1] = launch->plan.report = end;
-	return 0;
+	if (err != 0)
+		close(report[0]);
+	launch->plan.report = report[1];
+	return err;
 }
 
 /* With a pipe should the child turn out to have a copy of the memory.  The

@@ -56,27 +56,11 @@ check_io(const struct spawnio_io *io, int most, int may)
 }
 
 static int
-is_free(const struct spawnio_io *io)
+check_move(const struct spawnio_move *move)
 {
-	return io->kind == SPAWNIO_DEFAULT || io->kind == SPAWNIO_INHERIT;
-}
-
-/* A number that a move gives must be given once. */
-static int
-check_move(const struct spawnio_how *how, size_t n)
-{
-	const struct spawnio_io *io[3] = { &how->in, &how->out, &how->err };
-	const struct spawnio_move *move = &how->moves[n];
-	size_t i;
-
-	if (move->to < 0 || fcntl(move->from, F_GETFD) == -1)
-		return EBADF;
-	if (move->to < 3 && !is_free(io[move->to]))
+	if (move->to < 0)
 		return EINVAL;
-	for (i = 0; i < n; i++)
-		if (how->moves[i].to == move->to)
-			return EINVAL;
-	return 0;
+	return fcntl(move->from, F_GETFD) == -1 ? EBADF : 0;
 }
 
 static int
@@ -92,7 +76,7 @@ check_descriptors(const struct spawnio_how *how, int may)
 	if (err == 0 && how->move_count > 0 && how->moves == NULL)
 		err = EINVAL;
 	for (i = 0; err == 0 && i < how->move_count; i++)
-		err = check_move(how, i);
+		err = check_move(&how->moves[i]);
 	return err;
 }
 
@@ -117,6 +101,9 @@ check_process(const struct spawnio_how *how, int may)
 		return EINVAL;
 	if ((how->rlimit_count > 0 && how->rlimits == NULL) ||
 	    (how->group_count > 0 && how->groups == NULL))
+		return EINVAL;
+	if ((flags & SPAWNIO_SETUID && how->uid == (uid_t)-1) ||
+	    (flags & SPAWNIO_SETGID && how->gid == (gid_t)-1))
 		return EINVAL;
 	if (how->death_signal < 0 || how->death_signal > 64)
 		return EINVAL;
@@ -220,11 +207,15 @@ own_pipe(struct request *request, int to, int *fd)
 	return 0;
 }
 
-static void
+/* A number is given once. */
+static int
 add_move(struct request *request, int from, int to)
 {
+	if (spio_moves_overwrite(request->move, request->moves, to))
+		return EINVAL;
 	request->move[request->moves].from = from;
 	request->move[request->moves++].to = to;
+	return 0;
 }
 
 /* What the child's standard output will have been. */
@@ -245,7 +236,7 @@ open_io(struct request *request, const struct spawnio_io *io, int to)
 {
 	int fd = io->fd, err = 0;
 
-	if (is_free(io))
+	if (io->kind == SPAWNIO_DEFAULT || io->kind == SPAWNIO_INHERIT)
 		return 0;
 	if (io->kind == SPAWNIO_NULL)
 		err = own_file(request, "/dev/null", O_RDWR, 0, &fd);
@@ -255,9 +246,15 @@ open_io(struct request *request, const struct spawnio_io *io, int to)
 		err = own_pipe(request, to, &fd);
 	else if (io->kind == SPAWNIO_MERGE)
 		fd = output_of(request);
-	if (err == 0)
-		add_move(request, fd, to);
-	return err;
+	return err == 0 ? add_move(request, fd, to) : err;
+}
+
+/* The end of an earlier stream, maybe: under its number the child closes it. */
+static int
+may_be_stream(const struct fd_move *move)
+{
+	return move->from != move->to && spio_stream_any() &&
+	    !(fcntl(move->from, F_GETFD) & FD_CLOEXEC);
 }
 
 /* As all moves are to be at once, none may overwrite what a later one moves. */
@@ -267,10 +264,11 @@ untangle(struct request *request)
 	struct fd_move *move = request->move;
 	int i, fd;
 
-	for (i = 1; i < request->moves; i++) {
-		if (!spio_moves_overwrite(move, i, move[i].from))
+	for (i = 0; i < request->moves; i++) {
+		if (!spio_moves_overwrite(move, i, move[i].from) &&
+		    !may_be_stream(&move[i]))
 			continue;
-		fd = spio_moves_beside(move, request->moves, move[i].from);
+		fd = spio_moves_copy(move, request->moves, move[i].from);
 		if (fd == -1)
 			return note(request, "fcntl");
 		request->own[request->owned++] = move[i].from = fd;
@@ -288,8 +286,8 @@ open_all(struct request *request)
 	err = open_io(request, &how->in, STDIN_FILENO);
 	if (err == 0)
 		err = open_io(request, &how->out, STDOUT_FILENO);
-	for (i = 0; i < how->move_count; i++)
-		add_move(request, how->moves[i].from, how->moves[i].to);
+	for (i = 0; err == 0 && i < how->move_count; i++)
+		err = add_move(request, how->moves[i].from, how->moves[i].to);
 	if (err == 0)
 		err = open_io(request, &how->err, STDERR_FILENO);
 	return err == 0 ? untangle(request) : err;
@@ -345,7 +343,7 @@ plan(const struct request *request, struct launch *launch)
 	const struct spawnio_how *how = &request->how;
 	struct plan *p = &launch->plan;
 
-	launch->await_exec = needs_answer(how);
+	launch->await_exec = launch->await_exec || needs_answer(how);
 	launch->want_report = launch->want_report || launch->await_exec;
 	launch->copy_memory = (how->flags & ID_FLAGS) != 0;
 	launch->close_streams = 1;

@@ -18,14 +18,13 @@ spio_moves_overwrite(const struct fd_move *move, int moves, int fd)
 }
 
 int
-spio_moves_beside(const struct fd_move *move, int moves, int fd)
+spio_moves_copy(const struct fd_move *move, int moves, int fd)
 {
-	int copy = fd, least;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), least;
 
 	while (copy != -1 && spio_moves_overwrite(move, moves, copy)) {
-		least = copy == fd ? 0 : copy + 1;
-		if (copy != fd)
-			close(copy);
+		least = copy + 1;
+		close(copy);
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
 	}
 	return copy;

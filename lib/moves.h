@@ -9,8 +9,7 @@
 /* Is fd the to of one of them? */
 int spio_moves_overwrite(const struct fd_move *move, int moves, int fd);
 
-/* A number for the file of fd that no move overwrites: fd itself, or a copy
- * with FD_CLOEXEC; or -1 and errno. */
-int spio_moves_beside(const struct fd_move *move, int moves, int fd);
+/* A copy of fd, with FD_CLOEXEC, that no move overwrites; or -1 and errno. */
+int spio_moves_copy(const struct fd_move *move, int moves, int fd);
 
 #endif

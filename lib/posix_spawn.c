@@ -16,6 +16,7 @@
 
 #include "engine.h"
 #include "lock.h"
+#include "moves.h"
 #include "state.h"
 
 static int
@@ -25,7 +26,8 @@ add_actions(posix_spawn_file_actions_t *actions, const struct plan *plan)
 	int i, err = 0;
 
 	for (end = plan->ends; err == 0 && end != NULL; end = end->next)
-		if (spio_stream_same_file(end))
+		if (!spio_moves_overwrite(plan->move, plan->moves, end->fd) &&
+		    spio_stream_same_file(end))
 			err = posix_spawn_file_actions_addclose(actions,
 			    end->fd);
 	for (i = 0; err == 0 && i < plan->moves; i++)

@@ -53,14 +53,16 @@ spawnio_stream_pid(FILE *file)
 int
 spawnio_stream_pidfd(FILE *file)
 {
-	struct stream *stream = find(file);
-	int saved = errno, fd;
+	struct stream *stream;
+	int saved = errno, cancel, fd = -1;
 
-	if (stream == NULL)
-		return -1;
-	fd = open_pidfd(&stream->kid);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	stream = find(file);
+	if (stream != NULL)
+		fd = open_pidfd(&stream->kid);
 	if (fd >= 0)
 		errno = saved;
+	pthread_setcancelstate(cancel, NULL);
 	return fd;
 }
 
