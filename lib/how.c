@@ -140,8 +140,10 @@ spio_how_read(struct request *request, const struct spawnio_how *how, int may)
 		err = check_descriptors(own, may);
 	own->nice = clamp(own->nice, MOST_NICE);
 	if (own->timeout > 0 &&
-	    !(own->flags & (SPAWNIO_SETSID | SPAWNIO_SETPGROUP)))
-		own->flags |= SPAWNIO_SETPGROUP;	/* one of its own */
+	    !(own->flags & (SPAWNIO_SETSID | SPAWNIO_SETPGROUP))) {
+		own->flags |= SPAWNIO_SETPGROUP;
+		own->pgroup = 0;	/* one of its own */
+	}
 	return err;
 }
 
