@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "lock.h"
 #include "pool.h"
@@ -104,7 +105,8 @@ spawnio_child_await(struct spawnio_child *child, int timeout, int *error)
 }
 
 /* The status is there when the child has left the memory, which the kernel may
- * not have said of one that was killed. */
+ * not have said of one that was killed.  A process that was forked meanwhile
+ * may keep the pipe open, with nothing more to come. */
 static int
 reap(struct spawnio_child *child, int *status)
 {
@@ -112,6 +114,9 @@ reap(struct spawnio_child *child, int *status)
 	int told = -1, err = spio_reap(&kid, &told);
 
 	await(child, spio_deadline(0));
+	if (child->reserved_report >= 0)
+		close(child->reserved_report);
+	child->reserved_report = -1;
 	child->pid = 0;
 	child->pidfd = -1;
 	if (err == 0 && status != NULL)
