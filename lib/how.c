@@ -393,6 +393,17 @@ name_of(const struct failure *failure)
 	return names[failure->step];
 }
 
+/* Who has not waited may want to signal the group, or to put the next child in
+ * it, before the child has made it: as shells do, both do it.  If the child was
+ * faster, this fails. */
+static void
+join_group(const struct spawnio_how *how, const struct launch *launch)
+{
+	if (how->flags & SPAWNIO_SETPGROUP && !launch->await_exec &&
+	    launch->kid.pid > 0)
+		setpgid(launch->kid.pid, how->pgroup);
+}
+
 int
 spio_how_launch(struct request *request, struct launch *launch)
 {
@@ -407,6 +418,8 @@ spio_how_launch(struct request *request, struct launch *launch)
 	    spio_launch_plan(launch);
 	spio_restore_signals(&mask);
 	launch->mask = NULL;
+	if (err == 0)
+		join_group(how, launch);
 	if (err != 0 && err != ENOTSUP && request->failed != NULL)
 		*request->failed = launch->exec_error != 0 ?
 		    name_of(launch->plan.failure) : "clone";
