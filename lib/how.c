@@ -404,6 +404,15 @@ join_group(const struct spawnio_how *how, const struct launch *launch)
 		setpgid(launch->kid.pid, how->pgroup);
 }
 
+/* ENOTSUP and E2BIG are ours, unless they are the child's. */
+static const char *
+which_failed(const struct launch *launch, int err)
+{
+	if (launch->exec_error != 0)
+		return name_of(launch->plan.failure);
+	return err != ENOTSUP && err != E2BIG ? "clone" : NULL;
+}
+
 int
 spio_how_launch(struct request *request, struct launch *launch)
 {
@@ -420,9 +429,8 @@ spio_how_launch(struct request *request, struct launch *launch)
 	launch->mask = NULL;
 	if (err == 0)
 		join_group(how, launch);
-	if (err != 0 && err != ENOTSUP && request->failed != NULL)
-		*request->failed = launch->exec_error != 0 ?
-		    name_of(launch->plan.failure) : "clone";
+	if (err != 0 && request->failed != NULL)
+		*request->failed = which_failed(launch, err);
 	close_own(request);
 	if (err != 0)
 		close_parent(request);
