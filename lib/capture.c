@@ -224,8 +224,9 @@ close_ends(struct flow *flow)
 	close_end(&flow->output[1].fd);
 }
 
-/* A SIGPIPE of ours, which is the thread's, is not the caller's, who may have one
- * of his own: the thread's, and then there is one for both, or the process's. */
+/* A SIGPIPE of ours, which is the thread's, is not the caller's, who may have
+ * one of his own: the thread's, and then there is one for both, or the
+ * process's. */
 struct sigpipe {
 	sigset_t mask;
 	int was_pending;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A struct spawnio_how on its way to a plan: read, then adjusted by the function
- * that was called, then opened, then planned, then closed. */
+/* A struct spawnio_how on its way to a plan: read, then adjusted by the
+ * function that was called, then opened, then planned, then closed. */
 
 #ifndef SPIO_HOW_H
 #define SPIO_HOW_H

@@ -90,7 +90,7 @@ lost_status(const struct kid *kid, int *status)
 	return ECHILD;
 }
 
-/* Where there is no pidfd to poll, or it is too early: 1 ms, doubled up to 8. */
+/* Where there is no pidfd to poll, or that tells too early: 1 ms, up to 8. */
 static void
 pause_until(long long end, int tries)
 {

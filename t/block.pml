@@ -2,15 +2,15 @@
 /* The life of a launch block, for spin(1): t/model runs it.  The names are
  * those of lib/pool.c, lib/engine.c and lib/reap.c.
  *
- * Threads of a process, and of a forked copy of it, claim blocks, clone children
- * that read their plans there, and reap them.  The kernel zeroes a block's word
- * when its child leaves the memory, or, for some kernels and some deaths, does
- * not.  The copy has words of its own, all zero, and streams of the parent's.
+ * Threads of a process, and of a forked copy of it, claim blocks, clone
+ * children that read their plans there, and reap them.  The kernel zeroes a
+ * block's word when its child leaves the memory, or, for some kernels and some
+ * deaths, does not.  The copy has words of its own, all zero, and streams of
+ * the parent's.
  *
- * RELEASE_ANY, RESTART, TOUCH, EARLY and FORGET are mistakes that must be found.
- *
- * Two launches in the parent and one in the copy, over one block, are what these
- * need; one more of anything takes hours. */
+ * RELEASE_ANY, RESTART, TOUCH, EARLY and FORGET are mistakes that must be
+ * found.  Two launches in the parent and one in the copy, over one block, are
+ * what they need; one more of anything takes hours. */
 
 #define BLOCKS		1
 #define PARENT		0

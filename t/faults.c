@@ -170,7 +170,8 @@ enum {
 };
 
 /* What is tried: each type of stream with what the command does, a system, a
- * capture, and an avfork().  The command's end is known by its status and what it says. */
+ * capture, and an avfork().  The command's end is known by its status and what
+ * it says. */
 static const struct how {
 	const char *name;
 	const char *type;	/* NULL: ssystem(); or one of these */
@@ -434,8 +435,8 @@ try_stream(void)
 	return true;
 }
 
-/* With much that can fail in the child, which is to be told all the same.  False
- * if there was no child. */
+/* With much that can fail in the child, which is to be told all the same.
+ * False if there was no child. */
 static bool
 try_capture(void)
 {
@@ -991,7 +992,8 @@ START_TEST(cancelled_without_pidfd_send_signal)
 END_TEST
 #endif
 
-/* A system and a capture are not closed, and the children of the other ways do the same. */
+/* A system and a capture are not closed, and the children of the other ways do
+ * the same. */
 static void
 add_ways(TCase *tcase)
 {

@@ -903,16 +903,24 @@ static const struct invalid {
 	    .gid = (gid_t)-1 }, true },
 };
 
-START_TEST(not_valid)
+static void
+check_invalid(const struct invalid *one, int expected)
 {
-	struct spawnio_how how = invalid[_i].how;
+	struct spawnio_how how = one->how;
+	int error;
 
 	how.size = sizeof(how);
-	if (engine_is("posix_spawn") && invalid[_i].native &&
-	    spawnio_run(&how) == -1 && errno == ENOTSUP)
-		assert_refused(&how, ENOTSUP);
-	else
-		assert_refused(&how, EINVAL);
+	error = spawnio_run(&how) == -1 ? errno : 0;
+	if (engine_is("posix_spawn") && one->native && error == ENOTSUP)
+		expected = ENOTSUP;
+	ck_assert_msg(error == expected, "%s: %s, not %s", one->what,
+	    strerror(error), strerror(expected));
+	assert_refused(&how, expected);
+}
+
+START_TEST(not_valid)
+{
+	check_invalid(&invalid[_i], EINVAL);
 }
 END_TEST
 
@@ -1015,23 +1023,17 @@ static const struct invalid not_open[] = {
 	    .cwd = ".", .cwd_fd = 200 }, true },
 	{ "ctty", { .argv = nothing, .flags = SPAWNIO_SETSID |
 	    SPAWNIO_SETCTTY, .ctty = 200 }, true },
-	{ "cgroup", { .argv = nothing, .flags = SPAWNIO_SETCGROUP,
-	    .cgroup_fd = 200 }, true },
 	{ "cwd of a command", { .command = ":", .flags = SPAWNIO_SETCWDFD,
 	    .cwd_fd = 200 }, true },
+	{ "cgroup", { .argv = nothing, .flags = SPAWNIO_SETCGROUP,
+	    .cgroup_fd = 200 }, true },
 };
 
 START_TEST(descriptor_is_not_open)
 {
-	struct spawnio_how how = not_open[_i].how;
-
-	how.size = sizeof(how);
-	/* spawnio_open("w") has no other input. */
-	if (engine_is("posix_spawn") && not_open[_i].native &&
-	    spawnio_run(&how) == -1 && errno == ENOTSUP)
-		assert_refused(&how, ENOTSUP);
-	else
-		assert_refused(&how, EBADF);
+	/* Without clone3(), nobody looks at the last one. */
+	check_invalid(&not_open[_i], not_open[_i].how.flags &
+	    SPAWNIO_SETCGROUP && !clone3_is_there() ? ENOTSUP : EBADF);
 }
 END_TEST
 
@@ -1327,7 +1329,12 @@ add_functions(TCase *tcase)
 	tcase_add_test(tcase, run_has_the_callers_descriptors);
 	tcase_add_test(tcase,
 	    run_does_not_change_what_the_caller_does_at_a_signal);
-	tcase_add_test(tcase, run_blocks_and_ignores_nothing_in_the_caller);
+	if (emulated())
+		left_out("emulator with signals of its own: "
+		    "run_blocks_and_ignores_nothing_in_the_caller");
+	else
+		tcase_add_test(tcase,
+		    run_blocks_and_ignores_nothing_in_the_caller);
 	if (MAY_CANCEL)
 		tcase_add_test(tcase,
 		    cancelled_run_kills_the_child_and_waits_for_it);
@@ -1391,8 +1398,13 @@ add_waiting(TCase *tcase)
 	tcase_add_test(tcase, nothing_is_left_of_the_pipes_of_a_failure);
 	tcase_add_test(tcase, file_without_a_format_is_not_given_to_a_shell);
 	tcase_add_test(tcase, loop_of_links_is_eloop);
-	tcase_add_test(tcase, arguments_that_are_too_large_are_e2big);
-	tcase_add_test(tcase, environment_that_is_too_large_is_e2big);
+	if (emulated())
+		left_out("emulator with other limits: "
+		    "tests of what is too large");
+	else {
+		tcase_add_test(tcase, arguments_that_are_too_large_are_e2big);
+		tcase_add_test(tcase, environment_that_is_too_large_is_e2big);
+	}
 	tcase_add_test(tcase, command_that_is_too_long_is_e2big);
 	tcase_add_test(tcase, arguments_and_environment_may_be_large);
 	tcase_add_test(tcase, many_arguments);
