@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #define _GNU_SOURCE
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -27,5 +28,8 @@ spio_moves_copy(const struct fd_move *move, int moves, int fd)
 		close(copy);
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
 	}
+	/* What the kernel says of a least that is beyond the limit. */
+	if (copy == -1 && errno == EINVAL)
+		errno = EMFILE;
 	return copy;
 }
