@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawnio/how.h>
 #include <string.h>
 #include <unistd.h>
@@ -207,6 +208,8 @@ spio_launch_read_report(int report, struct failure *failure)
 static void
 hear(struct launch *launch)
 {
+	if (launch->left)
+		fcntl(launch->report, F_SETFL, O_NONBLOCK);
 	spio_launch_read_report(launch->report, launch->plan.failure);
 	launch->report = -1;
 	launch->told = 1;

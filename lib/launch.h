@@ -36,6 +36,7 @@ struct launch {
 	struct kid kid;
 	int exec_error;		/* an errno, where the engine can tell */
 	int told;		/* plan.failure is filled in, or will be */
+	int left;		/* a copy of the memory, with the report in */
 
 	/* To be unmapped when the child has left the memory, and the pipe that
 	 * tells of its failure, open until it has; or NULL and -1. */
