@@ -363,20 +363,28 @@ make_report(struct launch *launch, int report[2])
 /* With a pipe should the child turn out to have a copy of the memory.  The
  * caller closes its end as soon as it can. */
 static long
-clone_reporting(struct launch *launch, uint64_t flags)
+clone_reporting(struct launch *launch, uint64_t flags, char *stack, size_t size)
 {
 	int report[2];
 	long r = -make_report(launch, report);
 
 	if (r < 0)
 		return r;
-	r = clone_any(launch, flags, launch->stack, launch->stack_mapped);
+	r = clone_any(launch, flags, stack, size);
 	close(report[1]);
 	if (r > 0 && !launch->plan.shared)
 		launch->report = report[0];
 	else
 		close(report[0]);
 	return r;
+}
+
+static long
+clone_on(struct launch *launch, uint64_t flags, char *stack, size_t size)
+{
+	return launch->want_report ?
+	    clone_reporting(launch, flags, stack, size) :
+	    clone_any(launch, flags, stack, size);
 }
 
 /* With a stack for what the caller wants to run. */
@@ -386,8 +394,7 @@ clone_apart(struct launch *launch, uint64_t flags)
 	long r = -map_stack(launch);
 
 	if (r == 0)
-		r = launch->want_report ? clone_reporting(launch, flags) :
-		    clone_any(launch, flags, launch->stack,
+		r = clone_on(launch, flags, launch->stack,
 		    launch->stack_mapped);
 	unmap_stack(launch);
 	return r;
@@ -399,7 +406,7 @@ clone_here(struct launch *launch, uint64_t flags)
 {
 	char stack[OWN_STACK] __attribute__((__aligned__(16)));
 
-	return clone_any(launch, flags, stack, sizeof(stack));
+	return clone_on(launch, flags, stack, sizeof(stack));
 }
 
 static long

@@ -349,8 +349,9 @@ plan(const struct request *request, struct launch *launch)
 	launch->want_report = launch->want_report || launch->await_exec;
 	launch->copy_memory = (how->flags & ID_FLAGS) != 0;
 	launch->close_streams = 1;
-	launch->stack_size = how->stack_size < SPIO_STACK_SIZE ?
-	    SPIO_STACK_SIZE : how->stack_size;
+	if (how->before_exec != NULL)
+		launch->stack_size = how->stack_size < SPIO_STACK_SIZE ?
+		    SPIO_STACK_SIZE : how->stack_size;
 	p->how = how;
 	p->parent = getpid();
 	p->move = request->move;
