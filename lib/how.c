@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,9 @@ check_descriptors(const struct spawnio_how *how, int may)
 		err = check_io(&how->out, SPAWNIO_FILE, may);
 	if (err == 0)
 		err = check_io(&how->err, SPAWNIO_MERGE, may);
+	if (err == 0 && how->flags & SPAWNIO_SETCGROUP &&
+	    fcntl(how->cgroup_fd, F_GETFD) == -1)
+		err = EBADF;
 	if (err == 0 && how->move_count > 0 && how->moves == NULL)
 		err = EINVAL;
 	for (i = 0; err == 0 && i < how->move_count; i++)
@@ -100,7 +104,8 @@ check_process(const struct spawnio_how *how, int may)
 	    (flags & SPAWNIO_SETCTTY && !(flags & SPAWNIO_SETSID)))
 		return EINVAL;
 	if ((how->rlimit_count > 0 && how->rlimits == NULL) ||
-	    (how->group_count > 0 && how->groups == NULL))
+	    (how->group_count > 0 && how->groups == NULL) ||
+	    how->group_count > INT_MAX)		/* the kernel's; it cuts off */
 		return EINVAL;
 	if ((flags & SPAWNIO_SETUID && how->uid == (uid_t)-1) ||
 	    (flags & SPAWNIO_SETGID && how->gid == (gid_t)-1))
