@@ -22,7 +22,7 @@
 #define CWD_ROOM	256
 #define ENV_ROOM	160	/* strings, where one is to be added */
 #define ENV_MOST	512	/* strings */
-#define SEEN_WORDS	64	/* of 64 bits: enough for most to have their own */
+#define SEEN_WORDS	64	/* of 64 bits: most have one to themselves */
 
 /* Where shells save descriptors, above those that a command can name. */
 #define SAVE_ABOVE	10

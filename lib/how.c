@@ -344,6 +344,19 @@ bits_of(const sigset_t *set)
 	return bits;
 }
 
+static const char *
+file_of(const struct spawnio_how *how)
+{
+	return how->file != NULL ? how->file : how->argv[0];
+}
+
+/* The child joins each element of PATH to the name: 4 KiB of its stack. */
+static int
+searches(const struct spawnio_how *how)
+{
+	return how->argv != NULL && strchr(file_of(how), '/') == NULL;
+}
+
 static void
 plan(const struct request *request, struct launch *launch)
 {
@@ -354,7 +367,7 @@ plan(const struct request *request, struct launch *launch)
 	launch->want_report = launch->want_report || launch->await_exec;
 	launch->copy_memory = (how->flags & ID_FLAGS) != 0;
 	launch->close_streams = 1;
-	if (how->before_exec != NULL)
+	if (how->before_exec != NULL || searches(how))
 		launch->stack_size = how->stack_size < SPIO_STACK_SIZE ?
 		    SPIO_STACK_SIZE : how->stack_size;
 	p->how = how;
@@ -368,7 +381,7 @@ plan(const struct request *request, struct launch *launch)
 	if (how->argv == NULL)
 		return;
 	p->argv = (const char *const *)how->argv;
-	p->file = how->file != NULL ? how->file : how->argv[0];
+	p->file = file_of(how);
 	p->path = getenv("PATH");
 }
 

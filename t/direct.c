@@ -774,7 +774,8 @@ static const struct {
 	{ DIRECT, work, { "PATH=/bin", "xIFS=1", "IFSx=2" } },
 	{ DIRECT, work, { "PATH=/bin", "PS3=1", "PS=2" } },
 	{ DIRECT, work, { "PATH=/bin", "Z=1", "ifs=2" } },
-	{ DIRECT, work, { "PATH=/bin", "Aa=", "BB=" } },	/* of one hash */
+	/* Of one hash. */
+	{ DIRECT, work, { "PATH=/bin", "Aa=", "BB=" } },
 	{ DIRECT, work, { "PATH=/bin", "x=1", "xx=1" } },
 	{ DIRECT, work, { "PATH=/bin:/nosuch", "_=x", "SHLVL=3" } },
 };
