@@ -300,6 +300,29 @@ START_TEST(group_of_its_own)
 }
 END_TEST
 
+/* Neither who signals it nor who puts another in it waits for the child. */
+START_TEST(group_is_there_when_the_call_returns)
+{
+	struct spawnio_how first = command("exec cat");
+	struct spawnio_how second = command("exec cat");
+	struct spawnio_child child[2];
+	int i;
+
+	first.in.kind = SPAWNIO_PIPE;
+	first.flags = second.flags = SPAWNIO_SETPGROUP;
+	second.in.kind = SPAWNIO_NULL;
+	for (i = 0; i < 20; i++) {
+		begin(&first, &child[0]);
+		ck_assert_int_eq(kill(-child[0].pid, 0), 0);
+		second.pgroup = child[0].pid;
+		begin(&second, &child[1]);
+		close(child[0].fd[0]);
+		assert_exit(end(&child[0]), 0);
+		assert_exit(end(&child[1]), 0);
+	}
+}
+END_TEST
+
 START_TEST(group_of_another)
 {
 	struct channel to = to_commands();
@@ -1551,6 +1574,7 @@ add_groups(TCase *tcase)
 {
 	tcase_add_test(tcase, group_and_session_are_the_callers);
 	tcase_add_test(tcase, group_of_its_own);
+	tcase_add_test(tcase, group_is_there_when_the_call_returns);
 	tcase_add_test(tcase, group_of_another);
 	tcase_add_test(tcase, group_of_nobody);
 	tcase_add_test(tcase, group_counts_with_its_flag_only);
