@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include <poll.h>
+
 #define SOON	50		/* milliseconds */
 #define MEGABYTE	((size_t)1 << 20)
 #define MORE	(300 * 1024)	/* than a pipe takes */
@@ -768,6 +770,36 @@ START_TEST(child_that_has_closed_its_outputs_has_its_time)
 }
 END_TEST
 
+/* It does not hear SIGTERM from when it has written on.  The pipe ends with
+ * it. */
+START_TEST(grandchild_is_killed_with_a_child_that_has_ended)
+{
+	struct spawnio_how how = shell("(trap '' TERM; echo too much; "
+	    "exec sleep 60) & wait");
+	struct spawnio_capture capture = with_input(NULL, 0);
+	struct spawnio_move move = { .to = 9 };
+	struct pollfd life = { .events = POLLIN };
+	int ends[2];
+	char byte;
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	move.from = ends[1];
+	how.moves = &move;
+	how.move_count = 1;
+	how.flags = SPAWNIO_SETPGROUP;
+	how.grace = FAR;
+	capture.limit = 1;
+	assert_fails(&how, &capture, EFBIG);
+	assert_killed(capture.status, SIGTERM);
+	let_go(&capture);
+	close(ends[1]);
+	life.fd = ends[0];
+	ck_assert_int_eq(poll(&life, 1, FAR), 1);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+}
+END_TEST
+
 /* --- errors --- */
 
 START_TEST(nothing_is_filled_in_if_there_is_no_child)
@@ -1114,6 +1146,8 @@ add_time(TCase *tcase)
 	tcase_add_test(tcase, what_is_out_of_reach_is_not_waited_for);
 	tcase_add_test(tcase, input_that_is_never_read_has_its_time);
 	tcase_add_test(tcase, child_that_has_closed_its_outputs_has_its_time);
+	tcase_add_test(tcase,
+	    grandchild_is_killed_with_a_child_that_has_ended);
 }
 
 static void
