@@ -187,18 +187,18 @@ is_for_cgroup(const struct plan *plan)
 	return plan->how != NULL && plan->how->flags & SPAWNIO_SETCGROUP;
 }
 
-/* clone3(2), which also resets the handlers.  Without a pidfd, if there is no
- * descriptor left: only a status that is lost would have needed it, unless it
- * is for the caller of avfork(). */
+/* clone3(2), which also resets the handlers.  The plan is the child's: it may be
+ * in a block.  Without a pidfd, if there is no descriptor left: only a status
+ * that is lost would have needed it, unless it is for the caller of avfork(). */
 static long
 clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 {
 	size_t size = SPIO_CLONE3_SIZE;
 	long r;
 
-	if (is_for_cgroup(plan)) {
+	if (is_for_cgroup(&launch->plan)) {
 		args->flags |= SPIO_CLONE_INTO_CGROUP;
-		args->cgroup = (uint64_t)plan->how->cgroup_fd;
+		args->cgroup = (uint64_t)launch->plan.how->cgroup_fd;
 		size = sizeof(*args);
 	}
 	args->flags |= SPIO_CLONE_CLEAR_SIGHAND;
@@ -213,7 +213,7 @@ clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 		args->flags &= ~(uint64_t)SPIO_CLONE_PIDFD;
 		r = spio_clone3(args, size, spio_child_main, plan);
 	}
-	if (is_refusal(r) && !is_for_cgroup(plan))
+	if (is_refusal(r) && !is_for_cgroup(&launch->plan))
 		spio_gate_refuse(SPIO_NO_CLONE3);
 	return r;
 }
