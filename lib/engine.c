@@ -187,9 +187,10 @@ is_for_cgroup(const struct plan *plan)
 	return plan->how != NULL && plan->how->flags & SPAWNIO_SETCGROUP;
 }
 
-/* clone3(2), which also resets the handlers.  The plan is the child's: it may be
- * in a block.  Without a pidfd, if there is no descriptor left: only a status
- * that is lost would have needed it, unless it is for the caller of avfork(). */
+/* clone3(2), which also resets the handlers.  The plan is the child's, and may
+ * be in a block.  Without a pidfd, if there is no descriptor left: only a
+ * status that is lost would have needed it, unless it is for the caller of
+ * avfork(). */
 static long
 clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 {
