@@ -68,7 +68,8 @@ close_ends(const struct plan *plan)
 	const struct open_end *end;
 	int first = 0, last = -1;	/* no run yet */
 
-	for (end = plan->ends; end != NULL; end = end->next) {
+	end = plan->ends != NULL ? plan->ends->next : NULL;
+	for (; end != NULL; end = end->next) {
 		if (is_own(end->fd, plan) || !still_ours(end))
 			continue;
 		if (end->fd != last + 1) {

@@ -72,9 +72,9 @@ struct failure {
  * on the stack of a caller who is suspended, or of whose stack the child has a
  * copy; all it points to lives as long. */
 struct plan {
-	/* Streams of earlier popens, then the lock under which they were
-	 * listed, if the child is the one to let go of it. */
-	const struct open_end *ends;
+	/* Streams of earlier popens, below this, then the lock under which they
+	 * were listed, if the child is the one to let go of it. */
+	const struct open_end *ends;	/* or NULL */
 	int new_end;		/* of them, the one with FD_CLOEXEC yet */
 	struct lock *lock;
 	uint32_t token;

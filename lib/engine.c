@@ -224,7 +224,8 @@ clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
  *
  * Who is to hear of a copy's exec would wait for the end of its pipe: for ever,
  * if a process that another thread forks at this moment inherits that.  The
- * kernel says it better, as it does to the caller of a vfork(). */
+ * kernel says it better, as it does to the caller of a vfork(); who must not
+ * hold a lock meanwhile, which a copy cannot let go of. */
 static long
 clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 {
@@ -235,12 +236,12 @@ clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 	if (!spio_gate_refused(SPIO_NO_CLONE3)) {
 		memset(&args, 0, sizeof(args));
 		args.flags = flags;
-		if (launch->await_exec)
+		if (launch->await_exec && plan->lock == NULL)
 			args.flags |= SPIO_CLONE_VFORK;
 		args.stack = (uintptr_t)stack;
 		args.stack_size = size;
 		r = clone_new(launch, plan, &args);
-		launch->left = r > 0 && launch->await_exec;
+		launch->left = r > 0 && args.flags & SPIO_CLONE_VFORK;
 		if (!is_refusal(r) && !(r == -E2BIG && is_for_cgroup(plan)))
 			return r;
 	}

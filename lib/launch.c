@@ -126,7 +126,8 @@ may_go_on(const struct launch *launch)
 static int
 run_engine(struct launch *launch)
 {
-	enum spawnio_engine engine = spio_gate_engine();
+	enum spawnio_engine engine = launch->unlocked ?
+	    SPAWNIO_ENGINE_FORK : spio_gate_engine();
 	int err = SPIO_STEP_DOWN;
 
 #ifdef SPIO_NATIVE
@@ -155,6 +156,17 @@ run_counted(struct launch *launch)
 	return err;
 }
 
+/* A child with a copy of the memory has the list, too, as it is at that
+ * moment. */
+static int
+needs_no_lock(const struct launch *launch)
+{
+	enum spawnio_engine engine = spio_gate_engine();
+
+	return launch->await_exec && (engine == SPAWNIO_ENGINE_FORK ||
+	    (engine != SPAWNIO_ENGINE_POSIX_SPAWN && launch->copy_memory));
+}
+
 /* One hold of the lock over the list of streams and the clone: a stream that
  * is not close-on-exec is in the list of every child that might inherit it.
  * For that it is entered before the clone and loses its flag after. */
@@ -173,6 +185,11 @@ run_listed(struct launch *launch)
 	launch->plan.lock = &state->launch;
 	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
+	launch->unlocked = needs_no_lock(launch);
+	if (launch->unlocked) {
+		spio_lock_drop(&state->launch, token);
+		launch->plan.lock = NULL;
+	}
 	err = run_counted(launch);
 	spio_lock_drop(&state->launch, token);
 	spio_stream_free(stale);

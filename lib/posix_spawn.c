@@ -25,7 +25,8 @@ add_actions(posix_spawn_file_actions_t *actions, const struct plan *plan)
 	const struct open_end *end;
 	int i, err = 0;
 
-	for (end = plan->ends; err == 0 && end != NULL; end = end->next)
+	end = plan->ends != NULL ? plan->ends->next : NULL;
+	for (; err == 0 && end != NULL; end = end->next)
 		if (!spio_moves_overwrite(plan->move, plan->moves, end->fd) &&
 		    spio_stream_same_file(end))
 			err = posix_spawn_file_actions_addclose(actions,

@@ -206,7 +206,7 @@ spio_stream_free(struct stream *stream)
 const struct open_end *
 spio_stream_ends(void)
 {
-	return head.next;
+	return &head;
 }
 
 static int
@@ -274,8 +274,8 @@ spio_stream_remove(FILE *file)
 	struct stream *stream = find_open(file);
 
 	if (stream != NULL) {
-		spio_stream_delete(stream);
 		fcntl(stream->end.fd, F_SETFD, FD_CLOEXEC);
+		spio_stream_delete(stream);
 	}
 	spio_lock_drop(lock, token);
 	return stream;

@@ -36,7 +36,9 @@ struct stream *spio_stream_insert(struct stream *stream);
 /* With the launch lock held: take a stream out. */
 void spio_stream_delete(struct stream *stream);
 
-/* With the launch lock held: the descriptors that a child must close. */
+/* What the descriptors that a child must close hang below, by next.  To be read
+ * with the launch lock held, or in a copy of the memory: every stream that is
+ * not close-on-exec is there at any time. */
 const struct open_end *spio_stream_ends(void);
 
 /* Take the stream behind file out of the table and set its FD_CLOEXEC, so that

@@ -1330,12 +1330,43 @@ wait_for_gate(void *arg)
 {
 	const struct timespec moment = { 0, 1000000 };
 	struct note *note = arg;
+	int i;
 
 	atomic_store(&note->seen, 1);
-	while (atomic_load(&note->gate) == 0)
+	for (i = 0; i < FAR && atomic_load(&note->gate) == 0; i++)
 		child_nanosleep(&moment, NULL);
-	return note->result;
+	return i < FAR ? note->result : -ETIMEDOUT;
 }
+
+static void *
+run_how(void *how)
+{
+	return (void *)(intptr_t)spawnio_run(how);
+}
+
+/* libspawnio(7): no lock is held while a child has yet to execute; not for one
+ * that changes its IDs in a copy of the memory either. */
+START_TEST(other_threads_go_on_while_before_exec_runs)
+{
+	struct note *note = new_note();
+	struct spawnio_how how = with_note(program(nothing), note);
+	pthread_t thread;
+	void *status;
+
+	how.before_exec = wait_for_gate;
+	how.uid = getuid();
+	how.flags = _i == 1 ? SPAWNIO_SETUID : 0;
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_how, &how), 0);
+	while (atomic_load(&note->seen) == 0)
+		usleep(1000);
+	assert_exit(close_command(open_command("w", "exit 3")), 3);
+	assert_exit(ssystem("exit 4"), 4);
+	atomic_store(&note->gate, 1);
+	ck_assert_int_eq(pthread_join(thread, &status), 0);
+	assert_exit((int)(intptr_t)status, 0);
+	free_note(note);
+}
+END_TEST
 
 START_TEST(async_caller_goes_on_while_before_exec_runs)
 {
@@ -1459,6 +1490,8 @@ add_before_exec(TCase *tcase)
 	/* The last is EINVAL to the mmap(2) of valgrind. */
 	tcase_add_loop_test(tcase, stack_that_cannot_be_had_is_enomem, 0,
 	    emulated() ? 2 : 3);
+	tcase_add_loop_test(tcase, other_threads_go_on_while_before_exec_runs,
+	    0, 2);
 	if (engine_is("avfork") || engine_is("fork")) {
 		tcase_add_test(tcase,
 		    async_caller_goes_on_while_before_exec_runs);
