@@ -57,8 +57,7 @@ stop(struct flow *flow, int why)
 	flow->why = why;
 	flow->end = spio_deadline(flow->grace);
 	close_end(&flow->in);
-	spio_stop_signal(&flow->kid, SIGTERM);
-	spio_stop_signal(&flow->kid, SIGCONT);
+	spio_stop_ask(&flow->kid);
 }
 
 static void

@@ -20,12 +20,17 @@ spio_stop_signal(const struct kid *kid, int sig)
 		spio_reap_signal(kid, sig);
 }
 
-/* A stopped process gets no SIGTERM before it goes on. */
 void
-spio_stop(const struct kid *kid, int grace)
+spio_stop_ask(const struct kid *kid)
 {
 	spio_stop_signal(kid, SIGTERM);
 	spio_stop_signal(kid, SIGCONT);
+}
+
+void
+spio_stop(const struct kid *kid, int grace)
+{
+	spio_stop_ask(kid);
 	spio_reap_await(kid, spio_deadline(grace));
 	spio_stop_signal(kid, SIGKILL);
 	spio_reap_await(kid, -1);
