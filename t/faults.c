@@ -166,7 +166,9 @@ enum {
 	FULL = 1,		/* from every past, others when warm */
 	CHILD = 2,		/* in the child too; others have the same */
 	SIGCHLD_IGNORED = 4,
-	NO_STDIN = 8
+	NO_STDIN = 8,
+	HOW = 16,		/* by a struct spawnio_how: spawnio_open(), or */
+	START = 32		/* spawnio_run(), or spawnio_start() */
 };
 
 /* What is tried: each type of stream with what the command does, a system, a
@@ -191,18 +193,22 @@ static const struct how {
 	    SIGCHLD_IGNORED },
 	{ "system", NULL, "exit 6", "", 6, FULL | CHILD },
 	{ "system, SIGCHLD ignored", NULL, "exit 6", "", 6, SIGCHLD_IGNORED },
+	{ "open", "r+", "read x; echo got $x; exit 4", "got 5\n", 4,
+	    CHILD | HOW },
+	{ "run", NULL, "exit 6", "", 6, CHILD | HOW },
+	{ "start", NULL, "exit 6", "", 6, CHILD | HOW | START },
 	{ "capture", CAPTURE, "read x; echo got $x; exit 4", "got 5\n", 4,
 	    CHILD },
 	{ "avfork", FN, "exit 6", "", 6, FULL | CHILD },
 };
 
-/* posix_spawn knows no avfork(), nor what the capture asks for. */
+/* posix_spawn knows no avfork(), nor what the four before it ask for. */
 static int
 ways_here(void)
 {
 	int n = COUNT(ways);
 
-	return strcmp(engine_of_tests(), "posix_spawn") == 0 ? n - 2 : n;
+	return strcmp(engine_of_tests(), "posix_spawn") == 0 ? n - 5 : n;
 }
 
 static bool
@@ -257,6 +263,13 @@ is_capture(void)
 	return is(how, CAPTURE);
 }
 
+/* Has the child much that can fail, of which the call tells? */
+static bool
+is_told(void)
+{
+	return is_capture() || how->flags & HOW;
+}
+
 /* Is there another way after that failure?  posix_spawn() and malloc(3) are the
  * C library's matter. */
 static bool
@@ -270,14 +283,14 @@ must_go_on(void)
 #ifdef __GLIBC__
 	case SYS_mmap:
 	case SYS_mprotect:
-		return !is_fn() && !is_capture();
+		return !is_fn() && !is_told();
 #endif
 #ifdef SYS_pidfd_open
 	case SYS_pidfd_open:
-		return is_fn();
+		return is_fn() || how->flags & START;
 #endif
 	case SYS_read:
-		return !is_capture();
+		return !is_told();
 	case SYS_madvise:
 	case SYS_openat:
 	case SYS_statx:
@@ -318,7 +331,7 @@ is_expected(int error)
 static bool
 may_be_127(void)
 {
-	return part == IN_CHILD || (how->type == NULL &&
+	return (part == IN_CHILD && !is_told()) || (how->type == NULL &&
 	    strcmp(spawnio_engine(NULL), "posix_spawn") == 0);
 }
 
@@ -356,6 +369,49 @@ talk(FILE *stream, char text[64])
 	text[n] = '\0';
 }
 
+/* What is asked for beside the program. */
+static struct spawnio_rlimit core = { .resource = RLIMIT_CORE };
+
+static struct spawnio_how
+asked_with(char *const *argv)
+{
+	struct spawnio_how asked = {
+		.size = sizeof(asked), .file = "/bin/sh", .argv = argv,
+		.cwd = "/", .nice = 1, .rlimits = &core, .rlimit_count = 1,
+		.flags = SPAWNIO_SETPGROUP | SPAWNIO_CLOSE_OTHERS
+	};
+
+	return asked;
+}
+
+static int
+run_system(void)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+		(char *)(uintptr_t)how->command, NULL };
+	struct spawnio_how asked = asked_with(argv);
+	struct spawnio_child child;
+	int status;
+
+	if (!(how->flags & HOW))
+		return ssystem(how->command);
+	if (!(how->flags & START))
+		return spawnio_run(&asked);
+	return spawnio_start(&asked, &child) == 0 &&
+	    spawnio_child_wait(&child, -1, &status) == 0 ? status : -1;
+}
+
+static FILE *
+open_stream(void)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+		(char *)(uintptr_t)how->command, NULL };
+	struct spawnio_how asked = asked_with(argv);
+
+	return how->flags & HOW ? spawnio_open(&asked, how->type) :
+	    spopen(how->command, how->type);
+}
+
 /* False if the command could not be run at all. */
 static bool
 try_system(void)
@@ -365,7 +421,7 @@ try_system(void)
 	arm(IN_OPEN, SV_PARENT);
 	arm(IN_CHILD, SV_CHILD);
 	errno = 0;
-	status = ssystem(how->command);
+	status = run_system();
 	error = errno;
 	sv_disarm(sv);
 	if (status != -1 && error != 0)
@@ -410,7 +466,7 @@ try_stream(void)
 	arm(IN_OPEN, SV_PARENT);
 	arm(IN_CHILD, SV_CHILD);
 	errno = 0;
-	stream = spopen(how->command, how->type);
+	stream = open_stream();
 	error = errno;
 	if (part == IN_CHILD)
 		close_earlier(earlier);
@@ -435,21 +491,14 @@ try_stream(void)
 	return true;
 }
 
-/* With much that can fail in the child, which is to be told all the same.
- * False if there was no child. */
+/* False if there was no child. */
 static bool
 try_capture(void)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c",
 		(char *)(uintptr_t)how->command, NULL };
 	struct spawnio_capture capture = { .input = "5\n", .input_size = 2 };
-	struct spawnio_rlimit limit = { .resource = RLIMIT_CORE };
-	struct spawnio_how asked = {
-		.size = sizeof(asked), .file = "/bin/sh", .argv = argv,
-		.cwd = "/", .nice = 1,
-		.rlimits = &limit, .rlimit_count = 1,
-		.flags = SPAWNIO_SETPGROUP | SPAWNIO_CLOSE_OTHERS
-	};
+	struct spawnio_how asked = asked_with(argv);
 	int result, error;
 
 	arm(IN_OPEN, SV_PARENT);
@@ -811,7 +860,7 @@ try_with_descriptors_left(void *arg)
 	for (int left = 1; left < nth; left++)
 		close(fd[--n]);
 	expect_failure(EMFILE);
-	if (!try_once() && (nth > 4 || how->type == NULL) && !is_capture())
+	if (!try_once() && (nth > 4 || how->type == NULL) && !is_told())
 		wrong("%d descriptors were not enough", nth - 1);
 	while (n > 0)
 		close(fd[--n]);
@@ -869,7 +918,7 @@ static bool
 is_enough(void)
 {
 #ifdef __GLIBC__
-	return !is_fn() && !is_capture() &&
+	return !is_fn() && !is_told() &&
 	    strcmp(spawnio_engine(NULL), "posix_spawn") != 0;
 #else
 	return false;
