@@ -167,8 +167,8 @@ enum {
 	CHILD = 2,		/* in the child too; others have the same */
 	SIGCHLD_IGNORED = 4,
 	NO_STDIN = 8,
-	HOW = 16,		/* by a struct spawnio_how: spawnio_open(), or */
-	START = 32		/* spawnio_run(), or spawnio_start() */
+	HOW = 16,		/* by spawnio_open() or spawnio_run() */
+	START = 32		/* with HOW: by spawnio_start() */
 };
 
 /* What is tried: each type of stream with what the command does, a system, a
