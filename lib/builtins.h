@@ -7,7 +7,10 @@
 #ifndef SPIO_BUILTINS_H
 #define SPIO_BUILTINS_H
 
-static const char *const builtins[] = {
+/* Arrays, since each pointer would have to be relocated in every process. */
+#define BUILTIN_LENGTH	13	/* t/builtins checks that, too */
+
+static const char builtins[][BUILTIN_LENGTH + 1] = {
 	"!", "-", ".", ":", "[", "[[", "]]", "alias", "array", "autoload", "bg",
 	"bind", "bindkey", "break", "builtin", "bye", "caller", "case", "cd",
 	"chdir", "command", "compadd", "comparguments", "compcall", "compctl",

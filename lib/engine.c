@@ -45,9 +45,12 @@ static const char *
 copy_string(struct room *room, const char *from)
 {
 	size_t size = strlen(from) + 1;
-	char *to = take(room, size, 1);
+	char *to = room->next;
 
-	return to != NULL ? memcpy(to, from, size) : NULL;
+	if ((size_t)(room->end - to) < size)
+		return NULL;
+	room->next = to + size;
+	return memcpy(to, from, size);
 }
 
 static const char *const *
@@ -69,21 +72,24 @@ copy_strings(struct room *room, const char *const *from)
 	return to;
 }
 
+/* Each launch does this for all streams: a few instructions for each. */
 static int
 copy_ends(struct room *room, const struct open_end *from,
     const struct open_end **copy)
 {
-	struct open_end *first = NULL, **link = &first;
+	struct open_end *to = take(room, 0, sizeof(uint64_t));
 
-	for (; from != NULL; from = from->next) {
-		*link = take(room, sizeof(**link), sizeof(uint64_t));
-		if (*link == NULL)
+	if (to == NULL)
+		return 0;
+	*copy = from != NULL ? to : NULL;
+	for (; from != NULL; from = from->next, to++) {
+		if (room->end - (char *)to < (ptrdiff_t)sizeof(*to))
 			return 0;
-		**link = *from;
-		link = &(*link)->next;
+		*to = *from;
+		if (from->next != NULL)
+			to->next = to + 1;
 	}
-	*link = NULL;
-	*copy = first;
+	room->next = (char *)to;
 	return 1;
 }
 

@@ -161,10 +161,13 @@ run_counted(struct launch *launch)
 static int
 needs_no_lock(const struct launch *launch)
 {
-	enum spawnio_engine engine = spio_gate_engine();
+	enum spawnio_engine engine;
 
-	return launch->await_exec && (engine == SPAWNIO_ENGINE_FORK ||
-	    (engine != SPAWNIO_ENGINE_POSIX_SPAWN && launch->copy_memory));
+	if (!launch->await_exec)
+		return 0;
+	engine = spio_gate_engine();
+	return engine == SPAWNIO_ENGINE_FORK ||
+	    (engine != SPAWNIO_ENGINE_POSIX_SPAWN && launch->copy_memory);
 }
 
 /* One hold of the lock over the list of streams and the clone: a stream that

@@ -371,7 +371,7 @@ take_assign(struct parser *p, const struct word *word, size_t n)
 static int
 compare(const void *name, const void *builtin)
 {
-	return strcmp(name, *(const char *const *)builtin);
+	return strcmp(name, builtin);
 }
 
 static int

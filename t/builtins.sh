@@ -85,6 +85,9 @@ sed -n '/^static/,/^}/p' "$header" | grep -o '"[^"]*"' | tr -d '"' >"$known"
 sort -cu "$known" 2>"$scratch/disorder" ||
 	bad "not in the order of strcmp, or twice: $(cat "$scratch/disorder")"
 sort -o "$known" -u "$known"
+most=$(sed -n 's/.*BUILTIN_LENGTH[^0-9]*\([0-9]*\).*/\1/p' "$header" | head -n 1)
+awk -v most="$most" 'length > most { exit 1 }' "$known" ||
+	bad "a word is longer than $most"
 
 # yash has an echo only where PATH has one.
 mkdir "$scratch/empty" "$scratch/path"
