@@ -161,13 +161,17 @@ main(int argc, char **argv)
 		errx(2, "usage: blocked seconds MiB");
 	seconds = contest_seconds(argv[1]);
 	missed = run_pair("return", NULL, &peer_spopen, &peer_popen,
-	    seconds / 8);
+	    seconds / 12);
 #ifdef SPIO_NATIVE
 	missed |= run_pair("return", NULL, &peer_spopen, &peer_clone,
-	    seconds / 8);
+	    seconds / 12);
+	missed |= run_pair("return", NULL, &peer_spopen, &peer_clone_calls,
+	    seconds / 12);
+	missed |= run_pair("return", NULL, &peer_clone, &peer_popen,
+	    seconds / 12);
 	missed |= run_pair("vfork", take_vfork, &peer_spopen, &peer_popen,
-	    seconds / 8);
+	    seconds / 12);
 #endif
-	return run_sizes(seconds * 5 / 8,
+	return run_sizes(seconds * 7 / 12,
 	    (size_t)strtoull(argv[2], NULL, 10) << 20) | missed;
 }

@@ -147,7 +147,8 @@ main(int argc, char **argv)
 	if (argc != 2)
 		errx(2, "usage: crowd seconds");
 	streams.seconds = descriptors.seconds = contest_seconds(argv[1]) / 2;
-	missed = run(&streams, peers, 2, open_streams, STREAMS);
+	missed = run(&streams, peers, sizeof(peers) / sizeof(peers[0]),
+	    open_streams, STREAMS);
 	if (run(&descriptors, peers, sizeof(peers) / sizeof(peers[0]),
 	    open_descriptors, DESCRIPTORS) != 0)
 		return 1;

@@ -44,7 +44,7 @@ extern const struct peer peer_vfork;
 
 /* The least that can be done without waiting: pipe2(), clone(), close().  One
  * at a time. */
-extern const struct peer peer_clone;
+extern const struct peer peer_clone, peer_clone_calls;
 
 /* Where they were found. */
 extern const struct peer peer_libpipeline;
