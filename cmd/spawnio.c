@@ -72,7 +72,7 @@ static const char *
 check(const char *what, const char *name, const char *const *list)
 {
 	for (; *list != NULL; list++)
-		if (strcmp(name, *list) == 0)
+		if (strcmp(*list, name) == 0)	/* NOLINT: never NULL */
 			return name;
 	warnx("no such %s: %s", what, name);
 	say_more();

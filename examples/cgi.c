@@ -26,7 +26,7 @@
 
 #define LINE		2048
 #define MOST_INPUT	65536
-#define MOST_OUTPUT	(1024 * 1024)
+#define MOST_OUTPUT	((size_t)1024 * 1024)
 
 static const char *program;
 

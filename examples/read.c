@@ -17,7 +17,7 @@ print_filesystem(const char *line)
 	sscanf(line, "%*s %llu %*s %*s %d%% %n", &blocks, &percent, &name);
 	if (name == 0)
 		return;		/* the headings, or no size to tell */
-	printf("%8.1f GiB  %3d%% full  %s", blocks / 1048576.0, percent,
+	printf("%8.1f GiB  %3d%% full  %s", (double)blocks / 1048576, percent,
 	    line + name);
 }
 

@@ -124,7 +124,7 @@ tracer(void)
 static enum reason
 cpus(void)
 {
-	unsigned long set[128];
+	unsigned long set[128] = { 0 };
 	long i, n = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
 	int count = 0;
 

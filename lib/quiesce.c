@@ -31,14 +31,15 @@ static int
 wait_callers(struct state *state, long long end)
 {
 	uint32_t nobody = 0;
-	int done;
+	int done = 1, i;
 
 	while (!atomic_compare_exchange_strong(&state->quiescing, &nobody, 1)) {
 		if (!spio_futex_wait_until(&state->quiescing, nobody, end))
 			return 0;
 		nobody = 0;
 	}
-	done = wait_phase(state, end) && wait_phase(state, end);
+	for (i = 0; i < 2 && done; i++)
+		done = wait_phase(state, end);
 	atomic_store(&state->quiescing, 0);
 	spio_futex_wake(&state->quiescing);
 	return done;

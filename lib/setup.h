@@ -173,8 +173,9 @@ set_limits(const struct plan *plan)
 static int
 set_umask(const struct plan *plan)
 {
-	return asks(plan, SPAWNIO_SETUMASK) ?
-	    child_umask(plan->how->umask) : 0;
+	if (asks(plan, SPAWNIO_SETUMASK))
+		child_umask(plan->how->umask);
+	return 0;
 }
 
 /* Groups first, as long as the user may; all three of each id. */

@@ -205,7 +205,7 @@ new_stream(const struct opening *opening, struct trace *trace, FILE **file)
 	*file = stream->file;
 	if (err != 0)
 		free(stream);
-	return err;
+	return err;	/* NOLINT(clang-analyzer-unix.Malloc): it is listed */
 }
 
 /* With errno as for the caller; popen alone is traced. */

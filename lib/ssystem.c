@@ -170,8 +170,6 @@ ssystem(const char *command)
 {
 	int result;
 
-	if (command == NULL)
-		return ssystem("exit 0") == 0;
-	spio_system(command, SPIO_OWN, &result);
-	return result;
+	spio_system(command != NULL ? command : "exit 0", SPIO_OWN, &result);
+	return command != NULL ? result : result == 0;
 }

@@ -45,7 +45,7 @@ static char path[PATH_MAX];
 static int
 make_path(const char *file)
 {
-	size_t at = 0;
+	size_t at = 0, size;
 
 	if (file[0] != '/') {
 		if (getcwd(path, sizeof(path)) == NULL)
@@ -53,9 +53,10 @@ make_path(const char *file)
 		at = strlen(path);
 		path[at++] = '/';
 	}
-	if (at + strlen(file) >= sizeof(path))
+	size = strlen(file) + 1;
+	if (size > sizeof(path) - at)
 		return 0;
-	strcpy(path + at, file);
+	memcpy(path + at, file, size);
 	return 1;
 }
 
