@@ -225,8 +225,8 @@ clone_start(struct launch *launch, const struct command *command)
 const struct peer peer_clone = { "clone", clone_start, fd_finish };
 
 /* With what a popen cannot do without, a call each: whose rights are these, is
- * there a shell, a FILE, which file it is, whether the status would be lost, and
- * a descriptor that other children inherit. */
+ * there a shell, a FILE, which file it is, whether the status would be lost,
+ * and a descriptor that other children inherit. */
 static int
 clone_calls_start(struct launch *launch, const struct command *command)
 {

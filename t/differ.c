@@ -395,7 +395,8 @@ forget(struct result *r, const char *line)
 static int
 is_file(const struct dirent *entry)
 {
-	return entry->d_name[0] != '.';
+	return strcmp(entry->d_name, ".") != 0 &&
+	    strcmp(entry->d_name, "..") != 0;
 }
 
 static void
@@ -603,20 +604,6 @@ is_dull(void)
 	return spio_parse(&parsed, command) != NULL && !once_in(8);
 }
 
-static int
-try_generated(long count)
-{
-	int differences = 0;
-
-	for (; count > 0 && differences < 5; count--) {
-		do
-			generate();
-		while (is_dull());
-		differences += try((enum way)below(WAYS));
-	}
-	return differences;
-}
-
 /* A pipeline, or what runs in the background: its output comes when it comes.
  * It is the shell's. */
 static int
@@ -626,6 +613,20 @@ is_concurrent(void)
 
 	return spio_parse(&parsed, command) != NULL &&
 	    strpbrk(command, "|&") != NULL;
+}
+
+static int
+try_generated(long count)
+{
+	int differences = 0;
+
+	for (; count > 0 && differences < 5; count--) {
+		do
+			generate();
+		while (is_dull() || is_concurrent());
+		differences += try((enum way)below(WAYS));
+	}
+	return differences;
 }
 
 static int
