@@ -97,14 +97,16 @@ int
 spio_pool_await(int number, uint32_t generation, long long end)
 {
 	_Atomic uint32_t *word;
+	int waited = 0;
 
 	if (number < 0)
 		return 1;
 	word = &spio_state()->word[number];
-	while (spio_pool_holds(number, generation))
+	for (; spio_pool_holds(number, generation); waited = 1)
 		if (!spio_futex_wait_until(word, generation, end))
 			return 0;
 	/* The kernel has woken one of those who waited. */
-	spio_futex_wake(word);
+	if (waited)
+		spio_futex_wake(word);
 	return 1;
 }
