@@ -43,14 +43,21 @@ wait_id(idtype_t type, int id, siginfo_t *info, int options)
 	return r == 0 ? 0 : errno;
 }
 
+/* What an old kernel and filters say to a pidfd here, and to nothing else. */
+static int
+is_refusal(int err)
+{
+	return err == EINVAL || err == ENOSYS || err == EPERM;
+}
+
 static int
 wait_for(const struct kid *kid, siginfo_t *info, int options)
 {
-	int err = EINVAL;
+	int err = ENOSYS;
 
 	if (kid->pidfd >= 0)
 		err = wait_id(ID_PIDFD, kid->pidfd, info, options);
-	if (err == EINVAL)
+	if (is_refusal(err))
 		err = wait_id(P_PID, kid->pid, info, options);
 	return err;
 }
