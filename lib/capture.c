@@ -185,6 +185,8 @@ turn(struct flow *flow, int cancel)
 	pthread_setcancelstate(cancel, NULL);
 	n = poll(at, 4, patience(flow));
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	if (n == -1 && errno != EINTR)
+		stop(flow, errno);
 	if (n <= 0)
 		return;
 	if (at[0].revents != 0)

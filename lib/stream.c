@@ -232,15 +232,11 @@ int
 spio_stream_same_file(const struct open_end *end)
 {
 	struct open_end now = *end;
+	int saved = errno, err = identify(&now);
 
-	switch (identify(&now)) {
-	case 0:
-		break;
-	case EBADF:
-		return 0;
-	default:
-		return 1;
-	}
+	errno = saved;
+	if (err != 0)
+		return err != EBADF;
 	return now.ino == end->ino && now.dev_major == end->dev_major &&
 	    now.dev_minor == end->dev_minor;
 }

@@ -50,11 +50,13 @@ static int
 await_report(struct spawnio_child *child, long long end)
 {
 	struct pollfd pipe = { .fd = child->reserved_report, .events = POLLIN };
-	int left;
+	int left, n;
 
 	do {
 		left = spio_left(end);
-		if (poll(&pipe, 1, left) == 1) {
+		n = poll(&pipe, 1, left);
+		/* Without a limit a read waits, too, where poll() cannot. */
+		if (n == 1 || (n == -1 && errno != EINTR && end < 0)) {
 			spio_launch_read_report(pipe.fd,
 			    spio_wait_failure(child));
 			child->reserved_report = -1;

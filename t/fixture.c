@@ -564,17 +564,24 @@ lost_status_is_found(void)
 
 /* --- refusals --- */
 
-void
-limit_memory(size_t size)
+size_t
+memory_size(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
-	struct rlimit limit;
 	unsigned long pages;
 
 	ck_assert_ptr_nonnull(file);
 	ck_assert_int_eq(fscanf(file, "%lu", &pages), 1);
 	fclose(file);
-	limit.rlim_cur = limit.rlim_max = pages * sysconf(_SC_PAGESIZE) + size;
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void
+limit_memory(size_t size)
+{
+	struct rlimit limit;
+
+	limit.rlim_cur = limit.rlim_max = memory_size() + size;
 	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 }
 

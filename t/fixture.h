@@ -154,7 +154,9 @@ bool emulated(void);
 /* Does a status that others waited for, or nobody can wait for, reach us? */
 bool lost_status_is_found(void);
 
-/* From now on no more memory than so many bytes. */
+/* From now on no more memory than so many bytes beside what there is, which is
+ * the first's result. */
+size_t memory_size(void);
 void limit_memory(size_t size);
 
 /* From now on the kernel refuses that system call with that error, if its

@@ -108,23 +108,28 @@ half_of(int tid)
 	    SV_CHILD : SV_NEITHER;
 }
 
-/* An error that passes by itself does not come twice: callers try again until
- * it is gone. */
 static int
-is_repeated(long nr)
+errno_of(const struct sv_call *call)
 {
-	int err = atomic_load(&shared->err);
+	int which = atomic_load(&shared->which);
 
-	if (err == EINTR || err == ETXTBSY)
-		return 0;
-	switch (atomic_load(&shared->extent)) {
-	case SV_ONCE:
-		return 0;
-	case SV_SAME:
-		return atomic_load(&shared->nr) == nr;
-	default:
-		return 1;
-	}
+	while (which > 0 && call->err[which] == 0)
+		which--;
+	return call->err[which];
+}
+
+/* What a later call fails with, or 0.  An error that passes by itself does not
+ * come twice: callers try again until it is gone. */
+static int
+later_fault(const struct sv_call *call)
+{
+	int extent = atomic_load(&shared->extent), err = 0;
+
+	if (extent == SV_SAME && atomic_load(&shared->nr) == call->nr)
+		err = atomic_load(&shared->err);
+	else if (extent == SV_ALL)
+		err = errno_of(call);
+	return err == EINTR || err == ETXTBSY ? 0 : err;
 }
 
 /* The errno that the call is to fail with, or 0. */
@@ -151,13 +156,19 @@ fault(const struct seccomp_data *data, enum sv_half half)
 	seen = atomic_fetch_add(&shared->seen, 1) + 1;
 	if (seen < atomic_load(&shared->nth))
 		return 0;
-	if (seen == atomic_load(&shared->nth)) {
-		atomic_store(&shared->nr, nr);
-		atomic_store(&shared->err,
-		    calls[i].err[atomic_load(&shared->which)]);
-	} else if (!is_repeated(nr))
-		return 0;
+	if (seen > atomic_load(&shared->nth))
+		return later_fault(&calls[i]);
+	atomic_store(&shared->nr, nr);
+	atomic_store(&shared->err, calls[i].err[atomic_load(&shared->which)]);
 	return atomic_load(&shared->err);
+}
+
+static void
+note_fault(int err)
+{
+	atomic_fetch_add(&shared->failed, 1);
+	if (err < 64 * 3)
+		atomic_fetch_or(&shared->given[err / 64], 1ULL << err % 64);
 }
 
 static void
@@ -172,7 +183,7 @@ answer(__u64 id, long nr, int err)
 	else if (nr != __NR_brk)
 		resp.error = -err;
 	if (err != 0)
-		atomic_fetch_add(&shared->failed, 1);
+		note_fault(err);
 	/* ENOENT: the caller was killed. */
 	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
 }
@@ -526,6 +537,8 @@ sv_arm(struct supervisor *sv, enum sv_half half, int nth)
 	atomic_store(&sv->seen, 0);
 	atomic_store(&sv->failed, 0);
 	atomic_store(&sv->err, 0);
+	for (int i = 0; i < 3; i++)
+		atomic_store(&sv->given[i], 0);
 	atomic_store(&sv->nr, -1);
 	atomic_store(&sv->half, (int)half);
 }
@@ -534,4 +547,11 @@ void
 sv_disarm(struct supervisor *sv)
 {
 	atomic_store(&sv->half, SV_NEITHER);
+}
+
+int
+sv_gave(struct supervisor *sv, int err)
+{
+	return err > 0 && err < 64 * 3 &&
+	    atomic_load(&sv->given[err / 64]) >> err % 64 & 1;
 }

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#define SV_ERRNOS	5
+#define SV_ERRNOS	8
 
 /* A call that may fail, and how its manual page says that it may. */
 struct sv_call {
@@ -24,7 +24,7 @@ enum sv_half {
 };
 
 /* What fails: the nth call; also all later ones of the same number; also all
- * later ones. */
+ * later ones, each with the errno that it has in the same place, or its last. */
 enum sv_extent {
 	SV_ONCE,
 	SV_SAME,
@@ -53,6 +53,7 @@ struct supervisor {
 	atomic_int seen;	/* calls of that half */
 	atomic_int failed;	/* calls that were made to fail */
 	atomic_int err;		/* what with; 0: which is past the last */
+	atomic_ullong given[3];	/* all that they failed with, a bit for each */
 	atomic_long nr;		/* the first of them */
 };
 
@@ -82,5 +83,8 @@ void	 sv_go(struct supervisor *sv);
 /* Arm the fault for this process; the caller has set which and extent. */
 void	 sv_arm(struct supervisor *sv, enum sv_half half, int nth);
 void	 sv_disarm(struct supervisor *sv);
+
+/* Has a call been made to fail with it since? */
+int	 sv_gave(struct supervisor *sv, int err);
 
 #endif
