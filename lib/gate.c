@@ -65,8 +65,9 @@ static _Atomic unsigned shell;	/* an enum spawnio_shell */
 
 #ifdef SPIO_NATIVE
 
-/* Any capability is a privilege that the process could lose; one who cannot be
- * told whether it has any may have some. */
+/* Any capability is a privilege that the process could lose, also one that only
+ * what it executes may come to have; one who cannot be told whether it has any
+ * may have some. */
 static int
 capable(void)
 {
@@ -75,7 +76,8 @@ capable(void)
 
 	memset(set, 0, sizeof(set));
 	return syscall(SYS_capget, &head, set) != 0 ||
-	    set[0].permitted != 0 || set[1].permitted != 0;
+	    (set[0].permitted | set[0].inheritable |
+	    set[1].permitted | set[1].inheritable) != 0;
 }
 
 /* Could this process lose privilege that a child in flight would still have,
@@ -168,6 +170,12 @@ decide(unsigned wish)
 
 #else
 
+static int
+capable(void)
+{
+	return 0;
+}
+
 static unsigned
 decide(unsigned wish)
 {
@@ -212,7 +220,7 @@ wish(void)
 }
 
 /* Decided once, until it is asked for anew; what the kernel has refused since,
- * and what this thread may not have, is looked at each time. */
+ * and what this thread holds by now, is looked at each time. */
 static unsigned
 choice(void)
 {
@@ -228,12 +236,14 @@ choice(void)
 		if (atomic_load(&asked) != asked_for)
 			choice = 0;
 	}
-	errno = saved;
-	/* The first launch may have been a thread's with ids of its own. */
+	/* The first launch may have been a thread's with ids of its own, or
+	 * from before this process had a user namespace of its own. */
 	if (ENGINE(choice) == SPAWNIO_ENGINE_AVFORK &&
 	    REASON(choice) != BY_CALL && REASON(choice) != BY_ENVIRONMENT &&
-	    geteuid() == 0)
-		choice = CHOICE(SPAWNIO_ENGINE_VFORK, ROOT);
+	    capable())
+		choice = CHOICE(SPAWNIO_ENGINE_VFORK,
+		    geteuid() == 0 ? ROOT : CAPABLE);
+	errno = saved;
 	refused = atomic_load(&refusals);
 	if (refused & SPIO_NO_CLONE3 && ENGINE(choice) == SPAWNIO_ENGINE_AVFORK)
 		choice = CHOICE(SPAWNIO_ENGINE_VFORK, CLONE3_REFUSED);

@@ -192,7 +192,7 @@ enum {
 	START = 32,		/* with HOW: by spawnio_start() */
 	STOP = 64,		/* and spawnio_child_stop() */
 	TELL = 128,		/* all that is told of a stream's child */
-	IDS = 256		/* with HOW: the rest of what can be asked for */
+	IDS = 256		/* with HOW: asks for the rest */
 };
 
 /* Who is to be stopped, and cannot be, ends by itself. */

@@ -24,7 +24,7 @@ enum sv_half {
 };
 
 /* What fails: the nth call; also all later ones of the same number; also all
- * later ones, each with the errno that it has in the same place, or its last. */
+ * later ones, each with its errno in the same place, or its last. */
 enum sv_extent {
 	SV_ONCE,
 	SV_SAME,
