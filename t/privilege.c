@@ -550,22 +550,51 @@ open_in(int way)
 	return spopen(way == BY_SHELL ? right : "/bin/sh -c 'exit 37'", "r");
 }
 
-enum when { AT_ONCE, WHEN_HELD, WHEN_QUIET };
+/* Right after the return, while the exec is held, after spawnio_quiesce(), or
+ * before the return, while another thread is in the call. */
+enum when { AT_ONCE, WHEN_HELD, WHEN_QUIET, MEANWHILE };
+
+struct opener {
+	pthread_t thread;
+	int way;
+	FILE *stream;
+};
+
+static void *
+open_in_thread(void *arg)
+{
+	struct opener *opener = arg;
+
+	opener->stream = open_in(opener->way);
+	return NULL;
+}
+
+/* The exec has been begun, and waits. */
+static void
+start_opener(struct opener *opener)
+{
+	atomic_store(&sv->file, 0);
+	if (pthread_create(&opener->thread, NULL, open_in_thread, opener) != 0)
+		_exit(2);
+	while (atomic_load(&sv->file) == 0)
+		usleep(100);
+}
 
 /* In a process of its own, whose first launch it is: the exit status is that of
  * the command. */
 static void
 launch_and_drop(int way, enum when when)
 {
-	FILE *stream;
+	struct opener opener = { .way = way };
 	int status;
 
 	sv_watch(sv);
 	if (when == WHEN_HELD)
 		sv_hold(sv, 1);
-	stream = open_in(way);
-	if (stream == NULL)
-		_exit(2);
+	if (when == MEANWHILE)
+		start_opener(&opener);
+	else
+		open_in_thread(&opener);
 	if (when == WHEN_HELD)
 		sv_wait(sv, 1);
 	if (when == WHEN_QUIET && spawnio_quiesce(-1) != 0)
@@ -574,7 +603,9 @@ launch_and_drop(int way, enum when when)
 	rewrite_memory();
 	if (when == WHEN_HELD)
 		sv_go(sv);
-	status = spclose(stream);
+	if (when == MEANWHILE)
+		pthread_join(opener.thread, NULL);
+	status = opener.stream != NULL ? spclose(opener.stream) : -1;
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
 }
 
@@ -607,6 +638,28 @@ START_TEST(root_is_not_robbed)
 {
 	unsetenv("SPAWNIO_ENGINE");
 	ck_assert_int_eq(count_wrong(SPAWNIO_ENGINE_AUTO, AT_ONCE, TRIES), 0);
+}
+END_TEST
+
+static const int others[] = {
+	SPAWNIO_ENGINE_VFORK, SPAWNIO_ENGINE_FORK, SPAWNIO_ENGINE_POSIX_SPAWN
+};
+
+START_TEST(root_with_another_engine_is_not_robbed)
+{
+	if (spawnio_set_engine(others[_i]) == 0)
+		ck_assert_int_eq(count_wrong(others[_i], AT_ONCE, TRIES / 4),
+		    0);
+}
+END_TEST
+
+/* A thread that is suspended does not answer the libc's setresuid(2) in another
+ * one, which waits for all. */
+START_TEST(thread_of_root_is_not_robbed)
+{
+	unsetenv("SPAWNIO_ENGINE");
+	ck_assert_int_eq(count_wrong(SPAWNIO_ENGINE_AUTO, MEANWHILE,
+	    TRIES / 4), 0);
 }
 END_TEST
 
@@ -715,6 +768,9 @@ add_robberies(Suite *suite)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, start, NULL);
 	tcase_add_test(tcase, root_is_not_robbed);
+	tcase_add_test(tcase, thread_of_root_is_not_robbed);
+	tcase_add_loop_test(tcase, root_with_another_engine_is_not_robbed, 0,
+	    COUNT(others));
 	if (!native() || !clone3_is_there()) {
 		left_out("no avfork: root_who_asks_for_avfork_is_robbed");
 		return;
