@@ -118,6 +118,13 @@ check_process(const struct spawnio_how *how, int may)
 	return 0;
 }
 
+/* Asked before anything is opened, which might get that number. */
+static int
+own_output(void)
+{
+	return fcntl(STDOUT_FILENO, F_GETFD) == -1 ? -1 : STDOUT_FILENO;
+}
+
 static int
 clamp(int value, int most)
 {
@@ -138,6 +145,7 @@ spio_how_read(struct request *request, const struct spawnio_how *how, int may)
 	request->failed = own->failed;
 	if (own->failed != NULL)
 		*own->failed = NULL;
+	request->output = own->err.kind == SPAWNIO_MERGE ? own_output() : -1;
 	err = check_program(own);
 	if (err == 0)
 		err = check_process(own, may);
@@ -225,7 +233,7 @@ add_move(struct request *request, int from, int to)
 	return 0;
 }
 
-/* What the child's standard output will have been. */
+/* What the child's standard output will have been, or -1. */
 static int
 output_of(const struct request *request)
 {
@@ -234,7 +242,7 @@ output_of(const struct request *request)
 	for (i = 0; i < request->moves; i++)
 		if (request->move[i].to == STDOUT_FILENO)
 			return request->move[i].from;
-	return STDOUT_FILENO;
+	return request->output;
 }
 
 /* The standard descriptor to; 0 or an errno. */
@@ -252,7 +260,7 @@ open_io(struct request *request, const struct spawnio_io *io, int to)
 	else if (io->kind == SPAWNIO_PIPE)
 		err = own_pipe(request, to, &fd);
 	else if (io->kind == SPAWNIO_MERGE)
-		fd = output_of(request);
+		err = (fd = output_of(request)) == -1 ? EBADF : 0;
 	return err == 0 ? add_move(request, fd, to) : err;
 }
 

@@ -17,6 +17,7 @@
 struct request {
 	struct spawnio_how how;		/* of this version's size */
 	const char **failed;
+	int output;		/* the caller's own, or -1 if it is closed */
 	struct fd_move *move;
 	int moves;
 	int *own;		/* descriptors, the child's, to be closed */

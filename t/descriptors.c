@@ -1088,6 +1088,27 @@ START_TEST(opened_file_is_not_taken_for_the_callers)
 }
 END_TEST
 
+/* An end of a pipe least of all: the child would wait for itself. */
+static const int without_output[] = { 2, 3, 6, 7 };
+
+START_TEST(closed_output_cannot_be_merged)
+{
+	struct spawnio_how how = shell("exec cat >/dev/null");
+	struct spawnio_child child;
+	int errors[3];
+
+	how.err.kind = SPAWNIO_MERGE;
+	close_standard(without_output[_i]);
+	errors[0] = spawnio_open(&how, "w") == NULL ? errno : 0;
+	errors[1] = spawnio_run(&how) == -1 ? errno : 0;
+	how.in.kind = SPAWNIO_PIPE;
+	errors[2] = spawnio_start(&how, &child) == -1 ? errno : 0;
+	open_standard();
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(errors[i], EBADF);
+}
+END_TEST
+
 START_TEST(streams_though_standard_is_closed)
 {
 	struct spawnio_how how = shell("read x; echo \"<$x>\" >&2");
@@ -1201,6 +1222,8 @@ add_closed(TCase *tcase)
 	tcase_add_loop_test(tcase, closed_ones_stay_closed, 0, 8);
 	tcase_add_test(tcase, closed_one_is_not_to_be_had);
 	tcase_add_test(tcase, opened_file_is_not_taken_for_the_callers);
+	tcase_add_loop_test(tcase, closed_output_cannot_be_merged, 0,
+	    COUNT(without_output));
 	tcase_add_loop_test(tcase, streams_though_standard_is_closed, 0, 8);
 }
 
