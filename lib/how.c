@@ -23,8 +23,8 @@
 /* From the highest nice value to the lowest. */
 #define MOST_NICE	40
 
-/* A size that is not ours is another version's: what that does not know is zero
- * here, and what we do not know must be zero there. */
+/* A size that is not ours is another version's: what that does not know stays
+ * zero here, and what we do not know must be zero there. */
 static int
 copy_how(struct spawnio_how *to, const struct spawnio_how *from)
 {
@@ -34,11 +34,10 @@ copy_how(struct spawnio_how *to, const struct spawnio_how *from)
 		return EINVAL;
 	if (size > MOST_SIZE)
 		return E2BIG;
+	memcpy(to, from, size < known ? size : known);
 	for (i = known; i < size; i++)
 		if (((const char *)from)[i] != 0)
 			return E2BIG;
-	memset(to, 0, sizeof(*to));
-	memcpy(to, from, size < known ? size : known);
 	return 0;
 }
 
@@ -140,11 +139,11 @@ spio_how_read(struct request *request, const struct spawnio_how *how, int may)
 	memset(request, 0, sizeof(*request));
 	request->parent[0] = request->parent[1] = request->parent[2] = -1;
 	err = how == NULL ? EINVAL : copy_how(own, how);
-	if (err != 0)
-		return err;
 	request->failed = own->failed;
 	if (own->failed != NULL)
 		*own->failed = NULL;
+	if (err != 0)
+		return err;
 	request->output = own->err.kind == SPAWNIO_MERGE ? own_output() : -1;
 	err = check_program(own);
 	if (err == 0)

@@ -1125,13 +1125,16 @@ static const size_t places[] = { 0, 1, 7, 50, 99 };
 
 START_TEST(something_not_zero_that_is_not_known)
 {
+	const char *failed = "unset";
 	struct later later;
 
 	memset(&later, 0, sizeof(later));
 	later.how = shell("exit 3");
 	later.how.size = sizeof(later);
 	later.more[places[_i]] = 1;
+	later.how.failed = &failed;
 	assert_refused(&later.how, E2BIG);
+	ck_assert_ptr_null(failed);
 	later.how.size = sizeof(later.how);
 	assert_exit(ran(&later.how), 3);
 }
