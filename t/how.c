@@ -87,7 +87,10 @@ END_TEST
 
 START_TEST(run_blocks_and_ignores_nothing_in_the_caller)
 {
-	struct spawnio_how how = shell("exec cat /proc/$PPID/status");
+	/* It may not have been scheduled since the child has executed. */
+	struct spawnio_how how = shell("i=0; "
+	    "until grep -q '^State:.S' /proc/$PPID/status || [ $i -gt 999 ]; "
+	    "do i=$((i + 1)); done; exec cat /proc/$PPID/status");
 	char text[8192];
 	int end[2];
 	ssize_t n;
