@@ -265,20 +265,36 @@ pass_on(int sig)
 
 /* What is ignored stays so, for the program too. */
 static void
-take_over(int sig)
+handle_ends(void (*handler)(int))
 {
-	if (signal(sig, pass_on) == SIG_IGN)
-		signal(sig, SIG_IGN);
+	static const int ends[] = { SIGTERM, SIGHUP };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (signal(ends[i], handler) == SIG_IGN)
+			signal(ends[i], SIG_IGN);
+}
+
+/* Until there is a child to pass them on to, they wait. */
+static void
+hold_ends(sigset_t *mask)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, mask);
 }
 
 /* The child's half, which tells through the pipe why it came to nothing. */
 static _Noreturn void
-execute(char **argv, int report, void (*interrupt)(int), void (*quit)(int))
+execute(char **argv, int report, const sigset_t *mask)
 {
 	int error;
 
-	signal(SIGINT, interrupt);
-	signal(SIGQUIT, quit);
+	handle_ends(SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(argv[0], argv);
 	error = errno;
 	if (write(report, &error, sizeof(error)) == -1)
@@ -307,18 +323,23 @@ run(char **argv, int *error)
 	void (*interrupt)(int) = signal(SIGINT, SIG_IGN);
 	void (*quit)(int) = signal(SIGQUIT, SIG_IGN);
 	int report[2], status = 0;
+	sigset_t mask;
 	pid_t pid;
 
 	if (pipe2(report, O_CLOEXEC) == -1)
 		err(FAILED, "cannot start %s", argv[0]);
-	take_over(SIGTERM);
-	take_over(SIGHUP);
+	hold_ends(&mask);
+	handle_ends(pass_on);
 	pid = fork();
 	if (pid == -1)
 		err(FAILED, "cannot start %s", argv[0]);
-	if (pid == 0)
-		execute(argv, report[1], interrupt, quit);
+	if (pid == 0) {
+		signal(SIGINT, interrupt);
+		signal(SIGQUIT, quit);
+		execute(argv, report[1], &mask);
+	}
 	child = pid;
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(report[1]);
 	*error = exec_error(report[0]);
 	close(report[0]);

@@ -119,6 +119,19 @@ for signal in TERM HUP; do
 	    bad "SIG$signal: no summary"
 done
 
+# Even before spawnio knows the program's number.
+late() {
+	timeout 60 strace -o /dev/null -e trace=clone,clone3,fork,vfork -e \
+	    inject=clone,clone3,fork,vfork:delay_exit=500000 "$@"
+}
+if have strace && late true 2>/dev/null; then
+	# shellcheck disable=SC2016
+	late "$spawnio" --summary sh -c 'kill -TERM $PPID; exec sleep 10' \
+	    2>"$scratch/err"
+	status=$?
+	[ "$status" = 143 ] || bad "SIGTERM at once: status $status"
+fi
+
 # SIGINT and SIGQUIT are the program's, as they were.
 # shellcheck disable=SC2016
 ends 6 --summary sh -c 'kill -INT $PPID; kill -QUIT $PPID; exit 6'
