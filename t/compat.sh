@@ -79,13 +79,7 @@ for standard in gnu89 c99 gnu17; do
 	switched "$CC" c.c $standard
 	switched "$CC" posix.c $standard
 done
-# What a C++ compiler for another C library makes, as with CC=musl-gcc, cannot
-# run on this one.
-libc() {
-	echo '#include <stdio.h>' | $1 -E -dM -x "$2" - 2>/dev/null |
-	    grep -c __GLIBC__
-}
-if [ "$(libc "$CC" c)" -ne "$(libc "$CXX" c++)" ]; then
+if ! one_libc; then
 	[ "$verdict" = 0 ] || exit 1
 	skip "the rest: $CXX is for another C library than $CC"
 fi

@@ -402,7 +402,7 @@ is_file(const struct dirent *entry)
 static void
 note_folder(struct result *r, const char *folder)
 {
-	struct dirent **entries;
+	struct dirent **entries = NULL;
 	char path[512], what[64];
 	struct stat st;
 	int i, n = scandir(folder, &entries, is_file, alphasort);
@@ -433,7 +433,7 @@ make_file(const char *path, const char *text, int mode)
 static void
 empty_folder(const char *folder)
 {
-	struct dirent **entries;
+	struct dirent **entries = NULL;
 	char path[512];
 	int i, n = scandir(folder, &entries, is_file, NULL);
 

@@ -30,11 +30,16 @@ trap 'umount "$root/dev/null" 2>/dev/null || :; rm -rf --one-file-system "$root"
     EXIT
 trap 'exit 1' HUP INT TERM
 
-# copy program...: with the libraries that it is linked to
+# libraries program: those that it is linked to, as its C library tells
+libraries() {
+	{
+		ldd "$1" || "/lib/ld-musl-$(uname -m).so.1" --list "$1"
+	} 2>/dev/null | sed -n 's,^[^/]*\(/[^ ]*\) (0x.*,\1,p'
+}
+
 copy() {
 	for program; do
-		for file_ in "$program" $(ldd "$program" 2>/dev/null |
-		    grep -o '/[^ ]*'); do
+		for file_ in "$program" $(libraries "$program"); do
 			mkdir -p "$root$(dirname "$file_")"
 			cp -L "$file_" "$root$file_"
 		done

@@ -112,6 +112,12 @@ const char *output(const char *format, ...) FIXTURE_PRINTF(1, 2);
  * command: prints their numbers, a space after each. */
 const char *list_open(int n);
 
+/* The shell text that prints what /proc says of the caller as it waits: one
+ * that was suspended until the exec may have yet to restore its mask. */
+#define SHOW_WAITING_CALLER \
+	"until grep -q '^State:.S' /proc/$PPID/status; do :; done; " \
+	"cat /proc/$PPID/status"
+
 /* A set of signals in the text of /proc/PID/status, and this process's, without
  * the C library's own: glibc's posix_spawn() ignores these. */
 unsigned long long status_set(const char *text, const char *field);

@@ -87,10 +87,7 @@ END_TEST
 
 START_TEST(run_blocks_and_ignores_nothing_in_the_caller)
 {
-	/* It may not have been scheduled since the child has executed. */
-	struct spawnio_how how = shell("i=0; "
-	    "until grep -q '^State:.S' /proc/$PPID/status || [ $i -gt 999 ]; "
-	    "do i=$((i + 1)); done; exec cat /proc/$PPID/status");
+	struct spawnio_how how = shell(SHOW_WAITING_CALLER);
 	char text[8192];
 	int end[2];
 	ssize_t n;

@@ -8,7 +8,7 @@
 
 man=$top_srcdir/man
 : "${CC:=cc}" "${CXX:=c++}"
-have "${CXX%% *}" || CXX=
+have "${CXX%% *}" && one_libc || CXX=
 have timeout || hard 'no timeout'
 
 # section PAGE NAME: its lines.

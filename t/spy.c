@@ -112,7 +112,7 @@ note_process(void)
 	note("umask %#o cwd %s session %d\n", mask,
 	    getcwd(cwd, sizeof(cwd)), getsid(0) == getsid(getppid()));
 	for (i = 0; i < RLIM_NLIMITS; i++)
-		if (getrlimit((__rlimit_resource_t)i, &limit) == 0)
+		if (getrlimit(i, &limit) == 0)
 			note("%lx/%lx ", (long)limit.rlim_cur,
 			    (long)limit.rlim_max);
 	note("\n");
