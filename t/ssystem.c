@@ -287,8 +287,8 @@ waiting_status(void)
 	struct channel from = from_commands();
 	ssize_t n;
 
-	assert_exit(run_command("{ " SHOW_WAITING_CALLER "; } >/proc/self/fd/%d",
-	    from.theirs), 0);
+	assert_exit(run_command("{ " SHOW_WAITING_CALLER
+	    "; } >/proc/self/fd/%d", from.theirs), 0);
 	n = read(from.ours, text, sizeof(text) - 1);
 	ck_assert_int_gt(n, 0);
 	text[n] = '\0';
