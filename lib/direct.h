@@ -480,8 +480,9 @@ start(const struct direct *direct, const struct variables *found,
 		search(found->path, direct->argv, envp);
 }
 
-/* Execute what the command names.  If it returns, nothing has changed. */
-static void
+/* Execute what the command names.  If it returns, nothing has changed.  Apart:
+ * the caller's function runs on the same stack, and is promised its size. */
+__attribute__((__noinline__)) static void
 execute_directly(const struct plan *plan)
 {
 	const struct direct *direct = &plan->direct;
