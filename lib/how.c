@@ -425,8 +425,7 @@ name_of(const struct failure *failure)
 static void
 join_group(const struct spawnio_how *how, const struct launch *launch)
 {
-	if (how->flags & SPAWNIO_SETPGROUP && !launch->await_exec &&
-	    launch->kid.pid > 0)
+	if (how->flags & SPAWNIO_SETPGROUP && !launch->await_exec)
 		setpgid(launch->kid.pid, how->pgroup);
 }
 

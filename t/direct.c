@@ -481,13 +481,29 @@ static const struct { const char *command, *output; } plain[] = {
 	{ "</dev/null /bin/cat", "" },
 	{ "/bin/cat<in>&1", "input\n" },
 	{ "/bin/cat <./devx", "dev\n" },
+	{ "abcd=1 a2345678=1 /bin/echo a", "a\n" },
+	{ "LC_ALL=POSIX LANG=C LANGUAGE=C /bin/echo a", "a\n" },
+	{ "1/echo a", "a\n" },
+	{ "e+-.:@1 a", "a\n" },
+	{ "1e a", "a\n" },
 };
 
 START_TEST(plain_command_needs_no_shell)
 {
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s/1:/bin", work);
+	ck_assert_int_eq(mkdir("1", 0755), 0);
+	ck_assert_int_eq(symlink("/bin/echo", "1/echo"), 0);
+	ck_assert_int_eq(symlink("/bin/echo", "1/e+-.:@1"), 0);
+	ck_assert_int_eq(symlink("/bin/echo", "1/1e"), 0);
+	setenv("PATH", path, 1);
 	for (size_t i = 0; i < COUNT(plain); i++)
 		ck_assert_str_eq(output_by(DIRECT, 0, plain[i].command),
 		    plain[i].output);
+	unlink("1/echo");
+	unlink("1/e+-.:@1");
+	unlink("1/1e");
 }
 END_TEST
 
@@ -645,6 +661,7 @@ END_TEST
 static const struct { const char *command, *output; } shells[] = {
 	{ "echo a", "a\n" },
 	{ "'echo' a", "a\n" },
+	{ "'exec' /bin/echo a", "a\n" },
 	{ "exec echo a", "a\n" },
 	{ "true", "" },
 	{ "x=1 : a", "" },
@@ -726,7 +743,9 @@ static const char *const strange[] = {
 	"x+=a/b /bin/echo a", "x\"=\"1 /bin/echo a", "x\\=1 /bin/echo a",
 	"%x/y", "-x/y", "@/y", "/bin/echo a 2>&1>out",
 	"/bin/echo a >1>out", "/bin/echo a <1<in", "/bin/cat 3<&0<in",
-	"/bin/echo a >12>out"
+	"/bin/echo a >12>out", "/bin/echo a >1a>out", "/bin/echo a >1a<in",
+	"/bin/echo a >&''", "/bin/echo \"a\\", "/bin/cat <''",
+	"/bin/echo a >#out", "LANGUAGE=nosuch /bin/echo a"
 };
 
 START_TEST(what_shells_read_differently_is_theirs)
@@ -761,6 +780,14 @@ static const struct {
 	{ SHELL, ".", { "PATH=/bin" } },
 	{ SHELL, "", { "PATH=/bin" } },
 	{ SHELL, "/tmp/../tmp", { "PATH=/bin" } },
+	{ SHELL, "/tmp/..", { "PATH=/bin" } },
+	{ SHELL, "/tmp/..x", { "PATH=/bin" } },
+	{ SHELL, "/tmp/.x", { "PATH=/bin" } },
+	{ SHELL, "/tmp/.", { "PATH=/bin" } },
+	{ SHELL, "/tmp/./x", { "PATH=/bin" } },
+	{ SHELL, "/tmp/", { "PATH=/bin" } },
+	{ SHELL, "//tmp", { "PATH=/bin" } },
+	{ SHELL, work, { "PATH=/bin", "BASH_ENVx=1" } },
 	{ SHELL, work, { "PATH=/bin", "OLDPWD=/nosuch" } },
 	{ SHELL, work, { "PATH=/bin", "OLDPWD=/bin/sh" } },
 	{ SHELL, work, { NULL } },
@@ -770,6 +797,7 @@ static const struct {
 	{ SHELL, work, { "PATH=bin:/bin" } },
 	{ SHELL, work, { "PATH=/%x:/bin" } },
 	{ DIRECT, work, { "PATH=/bin", "OLDPWD=/" } },
+	{ DIRECT, work, { "PATH=/bin", "PATHx=1", "a1b2=1" } },
 	{ DIRECT, work, { "PATH=/bin", "BASH_ENV=/x", "ENV=/x" } },
 	{ DIRECT, work, { "PATH=/bin", "xIFS=1", "IFSx=2" } },
 	{ DIRECT, work, { "PATH=/bin", "PS3=1", "PS=2" } },
@@ -807,6 +835,29 @@ START_TEST(pwd_may_lead_through_a_link)
 	ck_assert_str_eq(output_by(SHELL, 0, "/bin/cat in"), "input\n");
 	want_shell(false);
 	ck_assert_str_eq(output_by(DIRECT, 0, "/bin/cat in"), "input\n");
+}
+END_TEST
+
+/* Its name is longer than the room for it: the files are compared instead, and
+ * without a PWD the shell has to add one. */
+START_TEST(long_name_of_the_working_directory)
+{
+	char long_name[201], pwd[512];
+
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	ck_assert_int_eq(mkdir(long_name, 0755), 0);
+	ck_assert_int_eq(chdir(long_name), 0);
+	ck_assert_int_eq(mkdir(long_name, 0755), 0);
+	ck_assert_int_eq(chdir(long_name), 0);
+	snprintf(pwd, sizeof(pwd), "%s/%s/%s", work, long_name, long_name);
+	setenv("PWD", pwd, 1);
+	ck_assert_str_eq(output_by(DIRECT, 0, "/bin/echo a"), "a\n");
+	unsetenv("PWD");
+	ck_assert_str_eq(output_by(SHELL, 0, "/bin/echo a"), "a\n");
+	ck_assert_int_eq(chdir(".."), 0);
+	ck_assert_int_eq(rmdir(long_name), 0);
+	ck_assert_int_eq(chdir(".."), 0);
 }
 END_TEST
 
@@ -1064,6 +1115,23 @@ START_TEST(fifo_is_written_by_the_shell)
 	close(fd);
 	assert_exit(close_command(stream), 0);
 	expect(SHELL, "fifo");
+}
+END_TEST
+
+/* The open alone may have an effect: they are not null(4), which has none. */
+START_TEST(device_is_opened_by_the_shell)
+{
+	const char *device = _i == 0 ? "/dev/zero" : "/dev/ptmx";
+
+	ck_assert_int_eq(symlink(device, "device"), 0);
+	if (access(device, R_OK | W_OK) != 0) {
+		left_out("no devices: device_is_opened_by_the_shell");
+		return;
+	}
+	ck_assert_str_eq(output_by(SHELL, 0, "/bin/echo a <device"), "a\n");
+	unlink("device");
+	ck_assert_int_eq(symlink("/dev/null", "device"), 0);
+	ck_assert_str_eq(output_by(DIRECT, 0, "/bin/echo a <device"), "a\n");
 }
 END_TEST
 
@@ -1423,6 +1491,7 @@ add_same(TCase *tcase)
 	tcase_add_test(tcase, more_descriptors_than_may_be);
 	tcase_add_test(tcase, fifo_is_opened_by_the_shell);
 	tcase_add_test(tcase, fifo_is_written_by_the_shell);
+	tcase_add_loop_test(tcase, device_is_opened_by_the_shell, 0, 2);
 	tcase_add_test(tcase, lease_is_waited_for_by_the_shell);
 }
 
@@ -1437,6 +1506,7 @@ add_shell(TCase *tcase)
 	tcase_add_loop_test(tcase, environment_decides, 0,
 	    COUNT(environments));
 	tcase_add_test(tcase, pwd_may_lead_through_a_link);
+	tcase_add_test(tcase, long_name_of_the_working_directory);
 	for (size_t i = 0; i < COUNT(signals); i++)
 		tcase_add_loop_test(tcase, blocked_signal_wants_the_shell,
 		    signals[i], signals[i] + 1);

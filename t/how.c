@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 
@@ -596,6 +597,71 @@ START_TEST(file_without_a_format_is_not_given_to_a_shell)
 }
 END_TEST
 
+/* It may be no longer so when the kernel is asked again; not for ever. */
+START_TEST(program_that_stays_open_for_writing_is_etxtbsy)
+{
+	const char *folder = make_folder(TOOL, "#!/bin/sh\n", 0755);
+	struct spawnio_how how = program(tool);
+	int fd, status;
+
+	how.file = path_in(folder, TOOL);
+	fd = open(how.file, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	errno = 0;
+	status = spawnio_run(&how);
+	if (status == 0)
+		left_out("this kernel executes a file that is written to");
+	else
+		ck_assert_int_eq(errno, ETXTBSY);
+	close(fd);
+	assert_exit(ran(&how), 0);
+	remove_folder(folder, TOOL);
+}
+END_TEST
+
+START_TEST(name_that_is_too_long_is_enametoolong)
+{
+	char name[300], *argv[] = { name, NULL };
+	struct spawnio_how how = program(argv);
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	setenv("PATH", "/bin:/usr/bin", 1);
+	assert_refused(&how, ENAMETOOLONG);
+}
+END_TEST
+
+/* What is longer than any path is no folder; what is not may be one, and then
+ * the path to the program would be too long. */
+START_TEST(long_elements_of_path)
+{
+	static char path[8192];
+	const char *folder = make_folder(TOOL, "#!/bin/sh\necho right\n", 0755);
+	struct spawnio_how how = program(tool);
+
+	memset(path, '/', 4200);
+	snprintf(path + 4200, sizeof(path) - 4200, ":%s", folder);
+	setenv("PATH", path, 1);
+	ck_assert_str_eq(said(&how), "right\n");
+	setenv("PATH", path + 4200 - 4092, 1);
+	assert_refused(&how, ENAMETOOLONG);
+	remove_folder(folder, TOOL);
+}
+END_TEST
+
+START_TEST(empty_element_of_path_is_the_working_directory)
+{
+	static const char *const paths[] = { "", ":/nosuch", "/nosuch:" };
+	const char *folder = make_folder(TOOL, "#!/bin/sh\necho right\n", 0755);
+	struct spawnio_how how = program(tool);
+
+	ck_assert_int_eq(chdir(folder), 0);
+	setenv("PATH", paths[_i], 1);
+	ck_assert_str_eq(said(&how), "right\n");
+	remove_folder(folder, TOOL);
+}
+END_TEST
+
 START_TEST(loop_of_links_is_eloop)
 {
 	const char *folder = make_folder(NULL, NULL, 0);
@@ -667,6 +733,57 @@ START_TEST(arguments_and_environment_may_be_large)
 	how.flags = SPAWNIO_ASYNC;
 	ck_assert_str_eq(said(&how), "xxxxxx");
 	free(text);
+}
+END_TEST
+
+#define BLOCK	(32 * 1024)	/* what a child that is not waited for needs */
+
+static const struct spawnio_move same_place[] = { { 0, 7 }, { 1, 7 } };
+
+/* All that the child needs fits into a block, or not: by each part of it. */
+static void
+check_sizes(struct spawnio_how *how)
+{
+	static char text[BLOCK];
+	char *envp[] = { (char *)"PATH=/bin:/usr/bin", (char *)"A=right", text,
+		NULL };
+	int step = engine_is("avfork") ? 8 : 512;
+
+	how->envp = envp;
+	how->flags = SPAWNIO_ASYNC;
+	for (int n = BLOCK - 2800; n < BLOCK - 1; n += step) {
+		memset(text, 'x', n);
+		text[1] = '=';
+		text[n] = '\0';
+		ck_assert_str_eq(said(how), "right\n");
+	}
+}
+
+START_TEST(any_size_of_a_program)
+{
+	static const struct spawnio_rlimit core[] = {
+		{ RLIMIT_CORE, { 0, 0 } }
+	};
+	char *argv[] = { (char *)"printenv", (char *)"A", NULL };
+	struct spawnio_how how = program(argv);
+
+	how.moves = same_place;
+	how.move_count = 1;
+	if (!engine_is("posix_spawn")) {
+		how.cwd = "/";
+		how.rlimits = core;
+		how.rlimit_count = 1;
+	}
+	check_sizes(&how);
+}
+END_TEST
+
+START_TEST(any_size_of_a_command)
+{
+	struct spawnio_how how =
+	    command("B=1 C=2 printenv A </dev/null 2>>/dev/null");
+
+	check_sizes(&how);
 }
 END_TEST
 
@@ -840,13 +957,14 @@ END_TEST
 
 /* --- what is not valid --- */
 
-static const struct spawnio_move same_place[] = { { 0, 7 }, { 1, 7 } };
 static const struct spawnio_move to_input[] = { { 1, 0 } };
 static const struct spawnio_move to_output[] = { { 0, 1 } };
 static const struct spawnio_move to_error[] = { { 0, 2 } };
 static const struct spawnio_move below_0[] = { { 0, -1 } };
 static const struct spawnio_rlimit no_resource[] = { { 1000, { 1, 1 } } };
 static const struct spawnio_rlimit below_resources[] = { { -1, { 1, 1 } } };
+
+static const gid_t no_group[] = { 0 };
 
 /* native: with the engine posix_spawn, ENOTSUP is as right. */
 static const struct invalid {
@@ -890,6 +1008,12 @@ static const struct invalid {
 	    .rlimit_count = 1 }, true },
 	{ "session and group", { .argv = nothing,
 	    .flags = SPAWNIO_SETSID | SPAWNIO_SETPGROUP }, false },
+	{ "file without a path", { .argv = nothing,
+	    .in = { .kind = SPAWNIO_FILE } }, false },
+	{ "grace below 0", { .argv = nothing, .grace = -1 }, false },
+	{ "groups without number", { .argv = nothing,
+	    .flags = SPAWNIO_SETGROUPS, .groups = no_group,
+	    .group_count = (size_t)INT_MAX + 1 }, true },
 	{ "group below 0", { .argv = nothing, .flags = SPAWNIO_SETPGROUP,
 	    .pgroup = -1 }, false },
 	{ "terminal without session", { .argv = nothing,
@@ -1121,6 +1245,19 @@ START_TEST(structure_of_a_later_version)
 }
 END_TEST
 
+START_TEST(structure_of_no_version)
+{
+	static char room[8192];
+	struct spawnio_how *how = (struct spawnio_how *)(void *)room;
+
+	*how = shell("exit 3");
+	how->size = 4096;
+	assert_exit(ran(how), 3);
+	how->size = 4097;
+	assert_refused(how, E2BIG);
+}
+END_TEST
+
 static const size_t places[] = { 0, 1, 7, 50, 99 };
 
 START_TEST(something_not_zero_that_is_not_known)
@@ -1168,12 +1305,47 @@ START_TEST(too_many_descriptors)
 }
 END_TEST
 
+/* Copies are made of what is moved, and their numbers are not to be moved to. */
+START_TEST(too_many_descriptors_for_what_is_moved)
+{
+	static const struct spawnio_move moves[] = {
+		{ 1, 0 }, { 0, 1 }, { 0, 3 }, { 1, 4 }, { 0, 5 }, { 1, 6 },
+		{ 0, 7 }, { 1, 8 }, { 0, 9 }, { 1, 10 }
+	};
+	const char *failed = NULL;
+	struct spawnio_how how = program(nothing);
+	int n = 0;
+
+	how.moves = moves;
+	how.move_count = COUNT(moves);
+	how.failed = &failed;
+	for (;; n++) {
+		int status;
+
+		leave_numbers(n);
+		errno = 0;
+		status = spawnio_run(&how);
+		leave_all_numbers();
+		if (status == 0)
+			break;
+		ck_assert_int_eq(errno, EMFILE);
+		ck_assert_ptr_nonnull(failed);
+		ck_assert_int_lt(n, NUMBERS);
+	}
+	ck_assert_int_ge(n, 2);
+}
+END_TEST
+
 START_TEST(too_many_processes)
 {
+	const char *failed = NULL;
 	struct spawnio_how how = program(nothing);
 
 	allow_no_children();
+	how.failed = &failed;
 	assert_refused(&how, EAGAIN);
+	ck_assert_ptr_nonnull(failed);
+	ck_assert_str_eq(failed, "clone");
 	how = command(":");
 	assert_refused(&how, EAGAIN);
 	how = program(nothing);
@@ -1400,6 +1572,12 @@ add_waiting(TCase *tcase)
 	    COUNT(no_programs));
 	tcase_add_test(tcase, nothing_is_left_of_the_pipes_of_a_failure);
 	tcase_add_test(tcase, file_without_a_format_is_not_given_to_a_shell);
+	tcase_add_test(tcase,
+	    program_that_stays_open_for_writing_is_etxtbsy);
+	tcase_add_test(tcase, name_that_is_too_long_is_enametoolong);
+	tcase_add_test(tcase, long_elements_of_path);
+	tcase_add_loop_test(tcase,
+	    empty_element_of_path_is_the_working_directory, 0, 3);
 	tcase_add_test(tcase, loop_of_links_is_eloop);
 	if (emulated())
 		left_out("emulator with other limits: "
@@ -1410,6 +1588,8 @@ add_waiting(TCase *tcase)
 	}
 	tcase_add_test(tcase, command_that_is_too_long_is_e2big);
 	tcase_add_test(tcase, arguments_and_environment_may_be_large);
+	tcase_add_test(tcase, any_size_of_a_program);
+	tcase_add_test(tcase, any_size_of_a_command);
 	tcase_add_test(tcase, many_arguments);
 	if (goes_on()) {
 		tcase_add_test(tcase, async_start_leaves_the_error_to_await);
@@ -1438,6 +1618,7 @@ add_invalid(TCase *tcase)
 	tcase_add_loop_test(tcase, structure_of_an_earlier_version, 0,
 	    COUNT(sizes));
 	tcase_add_loop_test(tcase, size_is_too_small, 0, COUNT(too_small));
+	tcase_add_test(tcase, structure_of_no_version);
 	tcase_add_test(tcase, structure_of_a_later_version);
 	tcase_add_loop_test(tcase, something_not_zero_that_is_not_known, 0,
 	    COUNT(places));
@@ -1447,6 +1628,7 @@ static void
 add_others(TCase *tcase)
 {
 	tcase_add_test(tcase, too_many_descriptors);
+	tcase_add_test(tcase, too_many_descriptors_for_what_is_moved);
 	if (geteuid() != 0)
 		tcase_add_test(tcase, too_many_processes);
 	else
