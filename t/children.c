@@ -473,6 +473,23 @@ START_TEST(stop_sends_sigterm)
 }
 END_TEST
 
+START_TEST(stop_of_a_child_that_others_waited_for)
+{
+	struct spawnio_how how = shell("exit 3");
+	struct spawnio_child child;
+	int status = -1;
+
+	begin(&how, &child);
+	ck_assert_int_eq(waitpid(child.pid, NULL, 0), child.pid);
+	if (child.pidfd >= 0) {
+		close(child.pidfd);
+		child.pidfd = -1;
+	}
+	assert_error(spawnio_child_stop(&child, FAR, &status), -1, ECHILD);
+	ck_assert_int_eq(status, -1);
+}
+END_TEST
+
 START_TEST(stop_sends_sigkill_after_the_grace)
 {
 	static const int graces[] = { 0, SOON };
@@ -1207,6 +1224,7 @@ static void
 add_stop(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, stop_sends_sigterm, 0, 4);
+	tcase_add_test(tcase, stop_of_a_child_that_others_waited_for);
 	tcase_add_loop_test(tcase, stop_sends_sigkill_after_the_grace, 0, 2);
 	tcase_add_test(tcase, child_may_end_by_itself_after_stop);
 	tcase_add_test(tcase, stop_lets_a_stopped_child_go_on);

@@ -13,6 +13,8 @@
 
 #include "supervisor.h"
 
+#include <spawnio/how.h>
+
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define THREADS		8
@@ -388,6 +390,68 @@ START_TEST(closed_before_exec)
 	atomic_store(&sv->delay, 100);
 	f = open_command("r", "exit 7");
 	assert_exit(close_command(f), 7);
+}
+END_TEST
+
+START_TEST(stream_await_has_a_time)
+{
+	FILE *f;
+
+	sv_hold(sv, 1);
+	f = open_command("r", "exit 7");
+	assert_error(spawnio_stream_await(f, 10, NULL), -1,
+	    engine_is("fork") ? ENOTSUP : ETIMEDOUT);
+	sv_go(sv);
+	assert_exit(close_command(f), 7);
+}
+END_TEST
+
+#define ROOMS	64
+
+static void
+fill(unsigned char *room[ROOMS])
+{
+	for (int i = 0; i < ROOMS; i++) {
+		room[i] = malloc(16 * (i + 1));
+		ck_assert_ptr_nonnull(room[i]);
+		memset(room[i], 0xa5, 16 * (i + 1));
+	}
+}
+
+static void
+check_filled(unsigned char *room[ROOMS])
+{
+	for (int i = 0; i < ROOMS; i++) {
+		for (int at = 0; at < 16 * (i + 1); at++)
+			ck_assert_int_eq(room[i][at], 0xa5);
+		free(room[i]);
+	}
+}
+
+/* Its child may have yet to write there why it executes nothing. */
+START_TEST(stream_that_was_fclosed_is_not_yet_free)
+{
+	static char *const nosuch[] = { (char *)"/nosuch", NULL };
+	const struct spawnio_how how = {
+		.size = sizeof(how), .argv = nosuch, .flags = SPAWNIO_ASYNC
+	};
+	unsigned char *room[ROOMS];
+	FILE *f, *volatile gone;	/* a compiler knows whose it is */
+	pid_t pid;
+
+	sv_hold(sv, 1);
+	gone = spawnio_open(&how, "r");
+	ck_assert_ptr_nonnull(gone);
+	pid = spawnio_stream_pid(gone);
+	sv_wait(sv, 1);
+	ck_assert_int_eq(fclose(gone), 0);
+	f = open_command("r", "exit 3");	/* of the same number */
+	fill(room);
+	sv_go(sv);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	check_filled(room);
+	assert_exit(close_command(f), 3);
+	assert_exit(close_command(open_command("r", "exit 4")), 4);
 }
 END_TEST
 
@@ -1026,11 +1090,15 @@ add_early(TCase *tcase)
 {
 	if (!early) {
 		left_out("the engine waits for the exec: "
-		    "returns_before_exec, closed_before_exec");
+		    "returns_before_exec, closed_before_exec, "
+		    "stream_await_has_a_time, "
+		    "stream_that_was_fclosed_is_not_yet_free");
 		return;
 	}
 	tcase_add_test(tcase, returns_before_exec);
 	tcase_add_test(tcase, closed_before_exec);
+	tcase_add_test(tcase, stream_await_has_a_time);
+	tcase_add_test(tcase, stream_that_was_fclosed_is_not_yet_free);
 }
 
 /* The exec is held and another thread makes a child. */

@@ -445,6 +445,31 @@ START_TEST(no_memory_for_the_pool)
 }
 END_TEST
 
+/* One who may use a single CPU, and then another that may use them all. */
+static void
+launch_on_all_cpus(void *set)
+{
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(cpu_set_t), set), 0);
+	check_launches("vfork", cpus() > 1 ? "memory" : "CPU");
+}
+
+/* As before Linux 4.14: there is no pool then, and libc wipes what a forked
+ * child is not to find. */
+START_TEST(memory_that_fork_cannot_wipe)
+{
+	cpu_set_t all, one;
+
+	become_nobody();
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	refuse(SYS_madvise, 0, EINVAL);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	check_launches("vfork", "CPU");
+	in_child(launch_on_all_cpus, &all);
+}
+END_TEST
+
 START_TEST(decided_once)
 {
 	const char *reason, *later;
@@ -560,6 +585,8 @@ START_TEST(vfork_refused)
 	refuse(SYS_clone, VFORK, EINVAL);
 	check_commands();
 	check_launches("fork", "");
+	ck_assert_int_eq(spawnio_set_engine(SPAWNIO_ENGINE_FORK), 0);
+	check_launches("fork", "asked");
 }
 END_TEST
 
@@ -756,11 +783,13 @@ add_native_gate(TCase *tcase)
 {
 	if (emulated()) {
 		left_out("emulated: traced, no_memory_for_the_pool, "
+		    "memory_that_fork_cannot_wipe, "
 		    "caller_is_suspended_by_vfork_only, "
 		    "secure_program, decided_anew_in_a_child");
 		return;
 	}
 	tcase_add_test(tcase, traced);
+	tcase_add_test(tcase, memory_that_fork_cannot_wipe);
 	tcase_add_loop_test(tcase, caller_is_suspended_by_vfork_only, 0,
 	    COUNT(births));
 	if (MAY_LIMIT)

@@ -251,6 +251,19 @@ START_TEST(closed_stream_is_no_stream)
 }
 END_TEST
 
+START_TEST(stream_without_its_descriptor_is_no_stream)
+{
+	FILE *stream = open_command("r", "exit 8");
+	int status;
+
+	ck_assert_int_eq(close(fileno(stream)), 0);
+	assert_error(spclose(forget(stream)), -1, EINVAL);
+	ck_assert_int_eq(fclose(stream), -1);
+	ck_assert_int_gt(waitpid(-1, &status, 0), 0);
+	assert_exit(status, 8);
+}
+END_TEST
+
 /* --- fclose() of a stream --- */
 
 START_TEST(fclose_leaves_the_command)
@@ -718,6 +731,7 @@ suite(void)
 	tcase_add_test(tcase, memory_is_no_stream_of_ours);
 	tcase_add_test(tcase, libc_stream_is_no_stream_of_ours);
 	tcase_add_test(tcase, closed_stream_is_no_stream);
+	tcase_add_test(tcase, stream_without_its_descriptor_is_no_stream);
 
 	tcase = add_case(s, "fclose");
 	tcase_add_test(tcase, fclose_leaves_the_command);
