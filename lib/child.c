@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
@@ -93,6 +94,17 @@ let_go(struct lock *lock, uint32_t token)
 		sys_futex_wake(&lock->owner, 1);
 }
 
+/* From here on the streams may change: this process has its own descriptors and
+ * its own list of them. */
+static void
+tell_copied(const struct plan *plan)
+{
+	if (plan->copied == NULL)
+		return;
+	atomic_store(plan->copied, plan->token);
+	sys_futex_wake(plan->copied, INT_MAX);
+}
+
 /* Hazard 2: 0.1 ms, doubled up to 0.4 s in all. */
 static int
 execute(const struct plan *plan)
@@ -139,6 +151,7 @@ spio_child_main(void *arg)
 	int step = SPIO_STEP_DUP, r;
 
 	plan->shared = 1;
+	tell_copied(plan);
 	close_ends(plan);
 	let_go(plan->lock, plan->token);
 	/* Hazard 1. */

@@ -45,10 +45,14 @@ struct direct {
 	int redirects;
 };
 
-/* Held by whose token is in it; 0 is free. */
+/* Held by whose token is in it; 0 is free.  It is free, too, if the token is that
+ * of one who lent it to a copy of the memory, and the copy has put it in the word
+ * that it shares. */
 struct lock {
 	_Atomic uint32_t owner;
 	_Atomic uint32_t waiters;
+	_Atomic uint32_t lent;
+	_Atomic(_Atomic uint32_t *) copied;
 };
 
 /* What kept the child from executing, and at which step: child.c has those of a
@@ -78,6 +82,10 @@ struct plan {
 	int new_end;		/* of them, the one with FD_CLOEXEC yet */
 	struct lock *lock;
 	uint32_t token;
+
+	/* Where a copy of the memory says that it is one, by that token; or
+	 * NULL. */
+	_Atomic uint32_t *copied;
 
 	/* Signals to be SIG_DFL, bit n - 1 for signal n; and whether those
 	 * with a handler are among them. */

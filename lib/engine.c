@@ -231,7 +231,7 @@ clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
  * Who is to hear of a copy's exec would wait for the end of its pipe: for ever,
  * if a process that another thread forks at this moment inherits that.  The
  * kernel says it better, as it does to the caller of a vfork(); who must not
- * hold a lock meanwhile, which a copy cannot let go of. */
+ * hold a lock meanwhile, unless the copy can say when it needs that no more. */
 static long
 clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 {
@@ -242,7 +242,8 @@ clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 	if (!spio_gate_refused(SPIO_NO_CLONE3)) {
 		memset(&args, 0, sizeof(args));
 		args.flags = flags;
-		if (launch->await_exec && plan->lock == NULL)
+		if (launch->await_exec &&
+		    (plan->lock == NULL || plan->copied != NULL))
 			args.flags |= SPIO_CLONE_VFORK;
 		args.stack = (uintptr_t)stack;
 		args.stack_size = size;

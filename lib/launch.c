@@ -126,7 +126,7 @@ may_go_on(const struct launch *launch)
 static int
 run_engine(struct launch *launch)
 {
-	enum spawnio_engine engine = launch->unlocked ?
+	enum spawnio_engine engine = launch->lent ?
 	    SPAWNIO_ENGINE_FORK : spio_gate_engine();
 	int err = SPIO_STEP_DOWN;
 
@@ -156,10 +156,10 @@ run_counted(struct launch *launch)
 	return err;
 }
 
-/* A child with a copy of the memory has the list, too, as it is at that
- * moment. */
+/* The caller is suspended until the exec, and the child cannot reach the lock,
+ * having a copy of the memory. */
 static int
-needs_no_lock(const struct launch *launch)
+makes_a_copy(const struct launch *launch)
 {
 	enum spawnio_engine engine;
 
@@ -188,10 +188,11 @@ run_listed(struct launch *launch)
 	launch->plan.lock = &state->launch;
 	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
-	launch->unlocked = needs_no_lock(launch);
-	if (launch->unlocked) {
-		spio_lock_drop(&state->launch, token);
-		launch->plan.lock = NULL;
+	launch->lent = makes_a_copy(launch);
+	if (launch->lent) {
+		launch->plan.copied = spio_lock_lend_copy(&state->launch,
+		    &token);
+		launch->plan.token = token;
 	}
 	err = run_counted(launch);
 	spio_lock_drop(&state->launch, token);

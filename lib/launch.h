@@ -30,7 +30,7 @@ struct launch {
 	size_t stack_size;	/* at least; 0: our own needs are known */
 
 	/* Filled in by the launch. */
-	int unlocked;		/* fork alone: the list is not kept still */
+	int lent;		/* fork alone: the lock, to the child */
 	const char *argv[5];
 	uint32_t ticket;	/* posix_spawn.c: those before it are waited */
 	int ticketed;		/* for, and it is one of them */

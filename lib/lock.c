@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,15 +109,42 @@ new_token(void)
 	return token;
 }
 
+/* Is it lent to a child that has got its copy?  Then it is anybody's. */
+static int
+is_given_back(struct lock *lock, uint32_t owner)
+{
+	return atomic_load(&lock->lent) == owner &&
+	    atomic_load(atomic_load(&lock->copied)) == owner;
+}
+
+static void
+wait_for_change(struct lock *lock, uint32_t owner, int ms)
+{
+	_Atomic uint32_t *word = &lock->owner;
+	uint32_t value = owner;
+
+	atomic_fetch_add(&lock->waiters, 1);
+	if (atomic_load(&lock->lent) == owner) {
+		word = atomic_load(&lock->copied);
+		value = atomic_load(word);
+	}
+	if (word == &lock->owner || value != owner)
+		spio_futex_wait(word, value, ms);
+	atomic_fetch_sub(&lock->waiters, 1);
+}
+
 uint32_t
 spio_lock_take(struct lock *lock)
 {
 	uint32_t token = new_token(), owner = 0;
 
 	while (!atomic_compare_exchange_strong(&lock->owner, &owner, token)) {
-		atomic_fetch_add(&lock->waiters, 1);
-		spio_futex_wait(&lock->owner, owner, SPIO_PATIENCE_MS);
-		atomic_fetch_sub(&lock->waiters, 1);
+		if (is_given_back(lock, owner)) {
+			if (atomic_compare_exchange_strong(&lock->owner,
+			    &owner, token))
+				break;
+		} else
+			wait_for_change(lock, owner, SPIO_PATIENCE_MS);
 		owner = 0;
 	}
 	return token;
@@ -128,12 +156,55 @@ spio_lock_lend(struct lock *lock, uint32_t token)
 	atomic_store(&lock->owner, token);
 }
 
+/* The word is no part of the lock, whose memory a copy does not share, and stays
+ * for good. */
+static _Atomic uint32_t *
+shared_word(struct lock *lock)
+{
+	_Atomic uint32_t *word = atomic_load(&lock->copied);
+	int saved = errno;
+	void *p;
+
+	if (word != NULL)
+		return word;
+	p = mmap(NULL, sizeof(*word), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	errno = saved;
+	if (p == MAP_FAILED)
+		return NULL;
+	atomic_store(&lock->copied, p);
+	return p;
+}
+
+/* With a new token, those who wait for the old one look again, and then wait
+ * for the word. */
+_Atomic uint32_t *
+spio_lock_lend_copy(struct lock *lock, uint32_t *token)
+{
+	_Atomic uint32_t *word = shared_word(lock);
+
+	if (word == NULL)
+		return NULL;
+	*token = new_token();
+	atomic_store(&lock->lent, *token);
+	atomic_store(&lock->owner, *token);
+	if (atomic_load(&lock->waiters) != 0)
+		spio_futex_wake(&lock->owner);
+	return word;
+}
+
 void
 spio_lock_drop(struct lock *lock, uint32_t token)
 {
-	atomic_compare_exchange_strong(&lock->owner, &token, 0);
+	uint32_t owner = token, lent = token;
+
+	atomic_compare_exchange_strong(&lock->owner, &owner, 0);
 
 	/* Even where the child has let go: it may have died before its wake. */
 	if (atomic_load(&lock->waiters) != 0)
 		wake(&lock->owner, 1);
+	if (atomic_compare_exchange_strong(&lock->lent, &lent, 0)) {
+		atomic_store(atomic_load(&lock->copied), token);
+		spio_futex_wake(atomic_load(&lock->copied));
+	}
 }

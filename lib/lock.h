@@ -34,6 +34,11 @@ uint32_t spio_lock_take(struct lock *lock);
  * not see the child are told here.) */
 void spio_lock_lend(struct lock *lock, uint32_t token);
 
+/* Let a child that will have a copy of the memory say when it has that: it
+ * stores the token, which is new, in the word returned and wakes all who wait
+ * for that.  NULL if there is no such word to be had. */
+_Atomic uint32_t *spio_lock_lend_copy(struct lock *lock, uint32_t *token);
+
 /* Let go of the lock, if token still holds it. */
 void spio_lock_drop(struct lock *lock, uint32_t token);
 
