@@ -95,6 +95,23 @@ is_in(const char *string, const char *list)
 	return 0;
 }
 
+/* The number of shells around this one; bash makes a plain one of any other, or
+ * warns of it. */
+static int
+is_odd_level(const char *string)
+{
+	const char *p = string + sizeof("SHLVL=") - 1;
+	int n = 0;
+
+	if (!begins(string, "SHLVL", '='))
+		return 0;
+	if (*p == '\0' || (*p == '0' && p[1] != '\0'))
+		return 1;
+	for (; *p >= '0' && *p <= '9' && n < 999; p++)
+		n = n * 10 + *p - '0';
+	return *p != '\0' || n >= 999;
+}
+
 static int
 is_heeded(const char *string)
 {
@@ -102,7 +119,7 @@ is_heeded(const char *string)
 
 	if (first >= sizeof(heeded) / sizeof(heeded[0]))
 		return 0;
-	return (begins(string, "BASH", '\0') &&
+	return (first == 'S' && is_odd_level(string)) || (begins(string, "BASH", '\0') &&
 	    !begins(string, "BASH_ENV", '=')) ||
 	    (heeded[first] != NULL && is_in(string, heeded[first]));
 }
