@@ -53,8 +53,6 @@ spio_pool_claim(struct block *block)
 	char *pool = spio_state_pool(&size);
 	int i;
 
-	if (pool == NULL)
-		return 0;
 	for (i = 0; i < SPIO_BLOCKS; i++) {
 		none = 0;
 		if (atomic_load(&state->word[i]) == 0 &&

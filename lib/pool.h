@@ -25,7 +25,8 @@ struct block {
 /* Is there a pool at all? */
 int spio_pool_exists(void);
 
-/* Get a free block; 1, or 0 if there is none: never wait, never grow. */
+/* Get a free block of the pool, which is there; 1, or 0 if none is free: never
+ * wait, never grow. */
 int spio_pool_claim(struct block *block);
 
 /* Give back a block in which no child was made, or whose child has been

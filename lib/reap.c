@@ -169,8 +169,7 @@ spio_reap_is_child(const struct kid *kid)
 {
 	siginfo_t info;
 
-	return kid->pid != 0 &&
-	    wait_for(kid, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+	return wait_for(kid, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
 }
 
 /* A filter may know clone3(2) and not this call: then there is the number,
@@ -194,7 +193,7 @@ void
 spio_reap_open_pidfd(struct kid *kid)
 {
 #ifdef SYS_pidfd_open
-	if (kid->pidfd < 0 && kid->pid != 0) {
+	if (kid->pidfd < 0) {
 		kid->pidfd = (int)syscall(SYS_pidfd_open, kid->pid, 0);
 		kid->parent = getpid();
 	}

@@ -774,6 +774,7 @@ static const struct {
 	{ SHELL, work, { "PATH=/bin", "=x" } },
 	{ SHELL, work, { "PATH=/bin", "" } },
 	{ SHELL, work, { "PATH=/bin", "a-b=1" } },
+	{ SHELL, work, { "PATH=/bin", "a|b=1" } },
 	{ SHELL, work, { "PATH=/bin", "1a=1" } },
 	{ SHELL, work, { "PATH=/bin", "SHLVL=" } },
 	{ SHELL, work, { "PATH=/bin", "SHLVL=x" } },
@@ -888,6 +889,8 @@ START_TEST(path_is_searched)
 	set_path("/nosuch:%s/in:%s/folder:/bin", work, work);
 	ck_assert_str_eq(output_by(DIRECT, 0, "cat in"), "input\n");
 	rmdir("folder/cat");
+	ck_assert_int_eq(chmod("folder", 0), 0);
+	ck_assert_str_eq(output_by(DIRECT, 0, "cat in"), "input\n");
 }
 END_TEST
 

@@ -747,7 +747,7 @@ check_sizes(struct spawnio_how *how)
 	static char text[BLOCK];
 	char *envp[] = { (char *)"PATH=/bin:/usr/bin", (char *)"A=right", text,
 		NULL };
-	int step = engine_is("avfork") ? 8 : 512;
+	int step = engine_is("avfork") ? 5 : 509;
 
 	how->envp = envp;
 	how->flags = SPAWNIO_ASYNC;
@@ -784,6 +784,29 @@ START_TEST(any_size_of_a_command)
 	    command("B=1 C=2 printenv A </dev/null 2>>/dev/null");
 
 	check_sizes(&how);
+}
+END_TEST
+
+/* The last of them is the one that is left. */
+START_TEST(many_limits)
+{
+	static struct spawnio_rlimit limits[4000];
+	struct spawnio_how how = shell("ulimit -Sc");
+	struct rlimit own;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &own), 0);
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		limits[i].resource = RLIMIT_CORE;
+		limits[i].limit.rlim_max = own.rlim_max;
+	}
+	limits[COUNT(limits) - 1].limit.rlim_cur = own.rlim_max;
+	how.rlimits = limits;
+	how.rlimit_count = COUNT(limits);
+	how.flags = SPAWNIO_ASYNC;
+	if (own.rlim_max == 0 || engine_is("posix_spawn"))
+		left_out("no limits to be had: many_limits");
+	else
+		ck_assert_str_ne(said(&how), "0\n");
 }
 END_TEST
 
@@ -1590,6 +1613,7 @@ add_waiting(TCase *tcase)
 	tcase_add_test(tcase, arguments_and_environment_may_be_large);
 	tcase_add_test(tcase, any_size_of_a_program);
 	tcase_add_test(tcase, any_size_of_a_command);
+	tcase_add_test(tcase, many_limits);
 	tcase_add_test(tcase, many_arguments);
 	if (goes_on()) {
 		tcase_add_test(tcase, async_start_leaves_the_error_to_await);

@@ -616,6 +616,8 @@ START_TEST(nice_is_added)
 	ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, smaller(own + 2, 19)),
 	    0);
 	ck_assert_int_eq(process_of(said(&how)).nice, smaller(own + 5, 19));
+	how.nice = INT_MAX;
+	ck_assert_int_eq(process_of(said(&how)).nice, 19);
 }
 END_TEST
 
@@ -634,6 +636,11 @@ START_TEST(nice_may_be_negative)
 	struct spawnio_how how = tell_process();
 	int own = getpriority(PRIO_PROCESS, 0);
 
+	how.nice = -3;
+	ck_assert_int_eq(process_of(said(&how)).nice, -smaller(3 - own, 20));
+	how.nice = INT_MIN;
+	ck_assert_int_eq(process_of(said(&how)).nice, -20);
+	how = command("cat /proc/self/stat");
 	how.nice = -3;
 	ck_assert_int_eq(process_of(said(&how)).nice, -smaller(3 - own, 20));
 }
@@ -1500,7 +1507,7 @@ END_TEST
 START_TEST(first_in_order_is_the_error)
 {
 	static const struct spawnio_rlimit above[] = {
-		{ RLIMIT_CPU, { 10, 5 } }
+		{ RLIMIT_CPU, { 10, 5 } }, { RLIMIT_CPU, { 100, 100 } }
 	};
 	struct note *note = new_note();
 	struct spawnio_how how = with_note(program(nothing), note);
@@ -1513,7 +1520,7 @@ START_TEST(first_in_order_is_the_error)
 	if (geteuid() != 0)
 		how.nice = -1;
 	how.rlimits = above;
-	how.rlimit_count = 1;
+	how.rlimit_count = COUNT(above);
 	assert_refused(&how, EPERM);
 	how.flags = 0;
 	assert_refused(&how, ENOENT);

@@ -101,6 +101,16 @@ traced ignored
 well_formed ignored
 finds '"call":"popen".*"status":null,"errno":10,' 'a status that is lost'
 
+# No place for it: a name longer than any, in a folder that has gone.
+under SPAWNIO_TRACE="$(printf '%05000d' 0)" LD_PRELOAD="$shim" "$program" \
+    system : || bad 'a long name'
+(
+	mkdir "$scratch/gone"
+	cd "$scratch/gone" || exit 1
+	rmdir "$scratch/gone"
+	under SPAWNIO_TRACE=trace LD_PRELOAD="$shim" "$program" system :
+) || bad 'no folder'
+
 # Of a second, at least.
 fifth='\([2-9][0-9]\{5\}\|[0-9]\{7,\}\)\.'
 
