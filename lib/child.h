@@ -45,9 +45,9 @@ struct direct {
 	int redirects;
 };
 
-/* Held by whose token is in it; 0 is free.  It is free, too, if the token is that
- * of one who lent it to a copy of the memory, and the copy has put it in the word
- * that it shares. */
+/* Held by whose token is in it; 0 is free.  It is free, too, if the token is
+ * that of one who lent it to a copy of the memory, and the copy has put it in
+ * the word that it shares. */
 struct lock {
 	_Atomic uint32_t owner;
 	_Atomic uint32_t waiters;

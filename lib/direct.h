@@ -119,8 +119,9 @@ is_heeded(const char *string)
 
 	if (first >= sizeof(heeded) / sizeof(heeded[0]))
 		return 0;
-	return (first == 'S' && is_odd_level(string)) || (begins(string, "BASH", '\0') &&
+	return (begins(string, "BASH", '\0') &&
 	    !begins(string, "BASH_ENV", '=')) ||
+	    (first == 'S' && is_odd_level(string)) ||
 	    (heeded[first] != NULL && is_in(string, heeded[first]));
 }
 

@@ -156,8 +156,8 @@ spio_lock_lend(struct lock *lock, uint32_t token)
 	atomic_store(&lock->owner, token);
 }
 
-/* The word is no part of the lock, whose memory a copy does not share, and stays
- * for good. */
+/* The word is no part of the lock, whose memory a copy does not share, and
+ * stays for good. */
 static _Atomic uint32_t *
 shared_word(struct lock *lock)
 {
