@@ -134,20 +134,29 @@ wait_for_change(struct lock *lock, uint32_t owner, int ms)
 }
 
 uint32_t
-spio_lock_take(struct lock *lock)
+spio_lock_take_until(struct lock *lock, long long end)
 {
 	uint32_t token = new_token(), owner = 0;
+	int left;
 
 	while (!atomic_compare_exchange_strong(&lock->owner, &owner, token)) {
 		if (is_given_back(lock, owner)) {
 			if (atomic_compare_exchange_strong(&lock->owner,
 			    &owner, token))
 				break;
-		} else
-			wait_for_change(lock, owner, SPIO_PATIENCE_MS);
+		} else if ((left = spio_left(end)) > 0)
+			wait_for_change(lock, owner, left);
+		else
+			return 0;
 		owner = 0;
 	}
 	return token;
+}
+
+uint32_t
+spio_lock_take(struct lock *lock)
+{
+	return spio_lock_take_until(lock, -1);
 }
 
 void

@@ -26,8 +26,10 @@ int spio_futex_wait_until(_Atomic uint32_t *word, uint32_t value,
 /* Wake all who wait for a change of *word. */
 void spio_futex_wake(_Atomic uint32_t *word);
 
-/* The token under which the caller then holds the lock. */
+/* The token under which the caller then holds the lock; of the second function
+ * 0 if end came first. */
 uint32_t spio_lock_take(struct lock *lock);
+uint32_t spio_lock_take_until(struct lock *lock, long long end);
 
 /* Make what was written under the lock visible to its next holder, when it is
  * a child that will let go.  (The kernel's clone does; race detectors that do

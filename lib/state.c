@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "state.h"
 
 /* Linux 4.14; newer than some libc headers. */
@@ -20,10 +21,50 @@ static _Atomic(struct state *) made;
  * neither would inherit a lock that nobody lets go of. */
 static struct state fallback;
 
-static void
-wipe_fallback(void)
+/* Many who launch may come first. */
+#define FORK_PATIENCE_MS	(10 * SPIO_PATIENCE_MS)
+
+/* The thread that forks with the launch lock in its hands, and its token. */
+static _Atomic uintptr_t forker;
+static uint32_t forkers_token;
+
+static uintptr_t
+this_thread(void)
 {
-	memset(&fallback, 0, sizeof(fallback));
+	return (uintptr_t)pthread_self();
+}
+
+/* The kernel copies descriptors first, and then the memory, page by page.  A
+ * stream that came or went meanwhile would be in one copy and not in the other:
+ * a descriptor that no child would close, or half a list.  Whoever forks in a
+ * signal handler may have the lock himself, and must do without. */
+static void
+before_fork(void)
+{
+	uint32_t token = spio_lock_take_until(&spio_state()->launch,
+	    spio_deadline(FORK_PATIENCE_MS));
+
+	if (token == 0)
+		return;
+	forkers_token = token;
+	atomic_store(&forker, this_thread());
+}
+
+static void
+after_fork(void)
+{
+	if (atomic_load(&forker) != this_thread())
+		return;
+	atomic_store(&forker, 0);
+	spio_lock_drop(&spio_state()->launch, forkers_token);
+}
+
+static void
+in_forked_child(void)
+{
+	atomic_store(&forker, 0);
+	if (atomic_load(&made) == &fallback)
+		memset(&fallback, 0, sizeof(fallback));
 }
 
 static size_t
@@ -80,13 +121,14 @@ spio_state(void)
 		return state;
 	saved = errno;
 	state = map();
-	if (state == NULL) {
+	if (state == NULL)
 		state = &fallback;
-		pthread_atfork(NULL, NULL, wipe_fallback);
-	}
 	errno = saved;
-	if (atomic_compare_exchange_strong(&made, &first, state))
+	if (atomic_compare_exchange_strong(&made, &first, state)) {
+		pthread_atfork(before_fork, after_fork, in_forked_child);
+		errno = saved;
 		return state;
+	}
 	if (state != &fallback)
 		munmap(state, whole_size());
 	return first;
