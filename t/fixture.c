@@ -306,6 +306,42 @@ output(const char *format, ...)
 	return text;
 }
 
+static void
+take_memory(size_t size)
+{
+	static char *filler[10];
+	char *memory = sbrk((intptr_t)size);
+
+	ck_assert_ptr_ne(memory, (void *)-1);
+	memset(memory, 'x', size);
+	for (size_t i = 0; i < COUNT(filler); i++)
+		ck_assert_ptr_nonnull(filler[i] = malloc(50000));
+}
+
+void
+open_ended(FILE *stream[STREAMS + 1])
+{
+	take_memory((size_t)256 << 20);
+	for (int i = 0; i < STREAMS; i++)
+		stream[i] = open_command("w", "/bin/true");
+	for (int i = 0; i < STREAMS; i++)
+		ck_assert_int_eq(spawnio_stream_wait(stream[i], -1, NULL), 0);
+	stream[STREAMS] = NULL;
+}
+
+void *
+close_slowly(void *streams)
+{
+	FILE **stream;
+
+	for (stream = streams; *stream != NULL; stream++) {
+		usleep(50);
+		if (spclose(*stream) != 0)
+			return stream;
+	}
+	return NULL;
+}
+
 /* --- what a command finds --- */
 
 const char *

@@ -108,6 +108,13 @@ int run_command(const char *format, ...) FIXTURE_PRINTF(1, 2);
 const char *rest_of(FILE *stream);
 const char *output(const char *format, ...) FIXTURE_PRINTF(1, 2);
 
+/* Streams whose commands have ended, and NULL; and so much memory that a fork
+ * takes a while, most of it before it copies what the streams are kept in.  To
+ * close them meanwhile, in a thread: NULL if all had exited with 0. */
+#define STREAMS	64
+void open_ended(FILE *stream[STREAMS + 1]);
+void *close_slowly(void *streams);
+
 /* The shell text of a test for each descriptor of [0, n) that is open in the
  * command: prints their numbers, a space after each. */
 const char *list_open(int n);

@@ -19,8 +19,6 @@
 #define NOBODY		65534
 #define NAME		"spawnio-file"
 #define UNBLOCKABLE	(1ULL << (SIGKILL - 1) | 1ULL << (SIGSTOP - 1))
-#define STREAMS		64
-#define MUCH		((size_t)256 << 20)
 #define OF_LIBC		(15ULL << 31)	/* which status_set() leaves out */
 
 static char *const nothing[] = { (char *)"true", NULL };
@@ -1377,33 +1375,6 @@ START_TEST(other_threads_go_on_while_before_exec_runs)
 }
 END_TEST
 
-static char *filler[10];
-
-/* The kernel copies it before what malloc(3) takes from then on. */
-static void
-take_memory(void)
-{
-	char *memory = sbrk(MUCH);
-
-	ck_assert_ptr_ne(memory, (void *)-1);
-	memset(memory, 'x', MUCH);
-	for (size_t i = 0; i < COUNT(filler); i++)
-		ck_assert_ptr_nonnull(filler[i] = malloc(50000));
-}
-
-static void *
-close_all(void *streams)
-{
-	FILE **stream;
-
-	for (stream = streams; *stream != NULL; stream++) {
-		usleep(50);
-		if (spclose(*stream) != 0)
-			return stream;
-	}
-	return NULL;
-}
-
 /* spawnio_how(3): streams of earlier calls that are still open are closed in
  * the child.  The kernel copies descriptors first, and then the memory with the
  * list of them, which takes a while if there is much: a stream that is closed
@@ -1412,20 +1383,16 @@ START_TEST(copy_has_no_stream_that_is_closed_meanwhile)
 {
 	struct spawnio_how how = shell("%s; test \"$list\" = '0 1 2 '",
 	    list_open(STREAMS + 10));
-	FILE *stream[STREAMS + 1] = { NULL };
+	FILE *stream[STREAMS + 1];
 	pthread_t thread;
 	void *wrong;
-	int i;
 
-	take_memory();
 	how.out.kind = SPAWNIO_NULL;
 	how.uid = getuid();
 	how.flags = SPAWNIO_SETUID;
-	for (i = 0; i < STREAMS; i++)
-		stream[i] = open_command("w", "/bin/true");
-	for (i = 0; i < STREAMS; i++)
-		ck_assert_int_eq(spawnio_stream_wait(stream[i], -1, NULL), 0);
-	ck_assert_int_eq(pthread_create(&thread, NULL, close_all, stream), 0);
+	open_ended(stream);
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_slowly, stream),
+	    0);
 	assert_exit(ran(&how), 0);
 	ck_assert_int_eq(pthread_join(thread, &wrong), 0);
 	ck_assert_ptr_null(wrong);

@@ -617,6 +617,30 @@ START_TEST(child_opens_its_own)
 }
 END_TEST
 
+static void
+open_own_of_many(void *unused)
+{
+	(void)unused;
+	ck_assert_str_eq(output("%s", list_open(STREAMS + 10)), "0 1 2 ");
+}
+
+/* The kernel copies descriptors first, and then the memory with the list of
+ * them. */
+START_TEST(child_has_no_stream_that_is_closed_meanwhile)
+{
+	FILE *stream[STREAMS + 1];
+	pthread_t thread;
+	void *wrong;
+
+	open_ended(stream);
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_slowly, stream),
+	    0);
+	in_child(open_own_of_many, NULL);
+	ck_assert_int_eq(pthread_join(thread, &wrong), 0);
+	ck_assert_ptr_null(wrong);
+}
+END_TEST
+
 /* --- cancellation --- */
 
 struct closer {
@@ -753,6 +777,9 @@ suite(void)
 	tcase_add_test(tcase, child_has_no_status_with_sigchld_ignored);
 	tcase_add_test(tcase, child_uses_the_stream);
 	tcase_add_test(tcase, child_opens_its_own);
+	if (MAY_ALLOCATE_AFTER_FORK)
+		tcase_add_loop_test(tcase,
+		    child_has_no_stream_that_is_closed_meanwhile, 0, 3);
 
 	tcase = add_case(s, "cancellation");
 	tcase_add_test(tcase, no_cancellation_point);
