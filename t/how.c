@@ -1328,7 +1328,7 @@ START_TEST(too_many_descriptors)
 }
 END_TEST
 
-/* Copies are made of what is moved, and their numbers are not to be moved to. */
+/* Copies are made of what is moved; their numbers are not to be moved to. */
 START_TEST(too_many_descriptors_for_what_is_moved)
 {
 	static const struct spawnio_move moves[] = {
