@@ -1,0 +1,2020 @@
+/* SPDX-License-Identifier: ISC */
+/* Calls at random from many threads at once, while signals come, other threads
+ * fork, are cancelled, change the environment and the engine and load plug-ins,
+ * children are stopped and killed, and processes leave with launches in flight:
+ * no launch is lost, no output is another's, nothing is left, memory does not
+ * grow, nobody waits for ever.  Then the same where process ids are few, so
+ * that they come round again and again.
+ *
+ *	SPAWNIO_STORM=1000000 SPAWNIO_STORM_SECONDS=3600 t/stress
+ *
+ * is about so many launches, and so many seconds at most.  SPAWNIO_STORM_SEED
+ * makes each thread draw what it drew in the run that printed that number. */
+
+#ifndef _GNU_SOURCE
+# define _GNU_SOURCE 1
+#endif
+
+#include "fixture.h"
+
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "spawnio/child.h"
+#include "spawnio/how.h"
+
+#ifdef __GLIBC__
+# include <malloc.h>
+# if __GLIBC_PREREQ(2, 33)
+#  define HAVE_MALLINFO2
+# endif
+#endif
+
+#define SKIPPED		77
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+#define PLAYERS		16
+#define LAUNCHES	6000	/* with the engine that the gate takes if it */
+#define FEWER		1000	/* finds nothing against it; with the others */
+#define SECONDS		600
+#define PATIENCE	60	/* seconds without a turn: a deadlock */
+#define ODD_ERRNO	12345
+#define FEW_PIDS	480	/* of which the kernel reserves 300 */
+
+/* As in t/storm.c; and what each plug-in leaves that has the library in it. */
+#define HEAP_MAY_GROW	(64 * 1024)
+#define ALL_MAY_GROW	(1536 * 1024)
+#define PLUGIN_LEAVES	(64 * 1024)
+#define PLUGINS		20
+#define MAPS_MAY_GROW	40
+#define PLUGIN_MAPS	12
+
+/* One thread.  All but the players disturb. */
+struct worker {
+	pthread_t thread;
+	const char *name;
+	void (*turn)(void);
+	int number;
+	uint64_t random;
+	unsigned launches;
+	sigset_t mask;
+	const char *_Atomic doing;
+	atomic_uint turns;
+	atomic_bool reads_environ;
+	atomic_bool finished;
+	unsigned turns_seen;	/* by the watch, and when */
+	time_t seen;
+};
+
+static struct worker cast[PLAYERS + 16];
+static size_t workers;
+static _Thread_local struct worker *me;
+
+static uint64_t seed;
+static bool scarce;		/* process ids are */
+static pid_t self;
+static char own_path[PATH_MAX], parrot[PATH_MAX], plugin[2][PATH_MAX];
+static atomic_int left;
+static atomic_bool over;
+static time_t deadline;
+
+static atomic_uint launches, signals, forks, cancels, changes, switches, stops,
+    kills, deaths, plugins, static_plugins, departures, refusals;
+
+/* --- what went wrong --- */
+
+static void
+say(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) == -1)
+		_exit(1);
+}
+
+/* The beginning tells most. */
+static void
+say_file(const char *task, const char *name)
+{
+	char path[PATH_MAX], text[48];
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/%s", task, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n > 0)
+		say(" %s: %.*s", name, (int)n, text);
+	close(fd);
+}
+
+/* Who is where: as they say, and as the kernel does. */
+static void
+say_states(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	size_t i;
+
+	for (i = 0; i < workers; i++)
+		say("%s %d: %u turns, in %s\n", cast[i].name, cast[i].number,
+		    atomic_load(&cast[i].turns), atomic_load(&cast[i].doing));
+	while (tasks != NULL && (entry = readdir(tasks)) != NULL)
+		if (entry->d_name[0] != '.') {
+			say("task");
+			say_file(entry->d_name, "stat");
+			say_file(entry->d_name, "wchan");
+			say_file(entry->d_name, "syscall");
+			say("\n");
+		}
+}
+
+__attribute__((__noreturn__)) FIXTURE_PRINTF(1, 2)
+static void
+wrong(const char *format, ...)
+{
+	char text[384];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	say("stress: SPAWNIO_STORM_SEED=%llu: %s %d, turn %u, %s: %s\n",
+	    (unsigned long long)seed, me->name, me->number,
+	    atomic_load(&me->turns), atomic_load(&me->doing), text);
+	abort();
+}
+
+/* --- luck --- */
+
+/* Knuth's linear congruential generator, for MMIX. */
+static uint64_t
+advance(struct worker *worker)
+{
+	worker->random = worker->random * 6364136223846793005U +
+	    1442695040888963407U;
+	return worker->random >> 33;
+}
+
+static unsigned
+draw(unsigned n)
+{
+	return (unsigned)(advance(me) % n);
+}
+
+static bool
+once_in(unsigned n)
+{
+	return draw(n) == 0;
+}
+
+/* --- calls --- */
+
+/* What is called next: no call changes errno if it is successful. */
+static void
+calling(const char *name)
+{
+	atomic_store(&me->doing, name);
+	errno = ODD_ERRNO;
+}
+
+static void
+called(void)
+{
+	if (errno != ODD_ERRNO)
+		wrong("errno became %d", errno);
+}
+
+/* Process ids may have run out: then there is to be nothing. */
+static void
+refused(void)
+{
+	int error = errno;
+
+	if (!scarce || error != EAGAIN)
+		wrong("errno %d", error);
+	atomic_fetch_add(&refusals, 1);
+	usleep(2000);
+}
+
+/* The environment may change only while nobody reads it. */
+static atomic_bool changing;
+
+static void
+begin_reading(void)
+{
+	atomic_store(&me->reads_environ, true);
+	while (atomic_load(&changing)) {
+		atomic_store(&me->reads_environ, false);
+		usleep(100);
+		atomic_store(&me->reads_environ, true);
+	}
+}
+
+static void
+end_reading(void)
+{
+	atomic_store(&me->reads_environ, false);
+}
+
+/* --- launches and what must come of them --- */
+
+static char setting[64] = "none";	/* SPAWNIO_STRESS */
+
+struct order {
+	char jobs[8];
+	char token[32];
+	char setting[64];
+	unsigned code;
+	char digits[8];
+	char command[PATH_MAX + 128];
+	char *argv[5];
+};
+
+/* The same with and without a shell; some only where one more process is to be
+ * had. */
+static const char *const forms[] = {
+	"%s %s %s %u",
+	"exec %s '%s' \"%s\" %u",
+	"LC_ALL=C %s %s %s %u 2>&1",
+	"%s %s %s %u </dev/null",
+	"exec %s %s %s %u $NOTHING",
+	"%s %s %s %u; exit $?"
+};
+
+#define DIRECT_FORMS	3	/* that leave the input alone */
+#define NAP_FORM	1
+#define SHELL_FORM	4
+
+static unsigned
+draw_form(void)
+{
+	if (!once_in(8))
+		return draw(DIRECT_FORMS);
+	return scarce ? SHELL_FORM : SHELL_FORM + draw(2);
+}
+
+/* Never beside a shell, after whose end it would go on. */
+static unsigned
+draw_nap(void)
+{
+	return once_in(3) ? SHELL_FORM : NAP_FORM;
+}
+
+/* Between begin_reading() and the launch. */
+static void
+place_order(struct order *order, const char *jobs, unsigned form)
+{
+	order->code = draw(90);
+	snprintf(order->jobs, sizeof(order->jobs), "%s", jobs);
+	snprintf(order->token, sizeof(order->token), "t%d.%u.", me->number,
+	    me->launches++);
+	snprintf(order->digits, sizeof(order->digits), "%u", order->code);
+	snprintf(order->setting, sizeof(order->setting), "%s", setting);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(order->command, sizeof(order->command), forms[form], parrot,
+	    order->jobs, order->token, order->code);
+#pragma GCC diagnostic pop
+	order->argv[0] = parrot;
+	order->argv[1] = order->jobs;
+	order->argv[2] = order->token;
+	order->argv[3] = order->digits;
+	order->argv[4] = NULL;
+}
+
+/* The launch is made.  The command's bytes are the caller's again. */
+static void
+forget_order(struct order *order)
+{
+	end_reading();
+	memset(order->command, 'x', sizeof(order->command));
+	atomic_fetch_add(&launches, 1);
+}
+
+/* No more children have died of it than were killed. */
+static bool
+was_killed(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    atomic_fetch_add(&deaths, 1) < atomic_load(&kills);
+}
+
+static size_t
+read_text(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size - 1) {
+		n = read(fd, text + used, size - 1 - used);
+		if (n == 0 || (n == -1 && errno != EINTR))
+			break;
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = '\0';
+	return used;
+}
+
+static void
+check_status(const struct order *order, int status, const char *said,
+    const char *expected)
+{
+	if (was_killed(status)) {
+		if (strncmp(said, expected, strlen(said)) != 0)
+			wrong("killed, '%s' is no part of '%s'", said,
+			    expected);
+	} else if (status != (int)(order->code << 8))
+		wrong("%s: status %#x, not of exit %u", order->token, status,
+		    order->code);
+	else if (strcmp(said, expected) != 0)
+		wrong("'%s' was said, not '%s'", said, expected);
+}
+
+static void
+close_stream(const struct order *order, FILE *stream, const char *said,
+    const char *expected)
+{
+	int status;
+
+	calling("spclose");
+	status = spclose(stream);
+	if (status == -1)
+		wrong("errno %d", errno);
+	called();
+	check_status(order, status, said, expected);
+}
+
+/* What a child behind a stream is asked for while it runs. */
+static void
+await_stream(FILE *stream)
+{
+	int timeout = (int)draw(4) - 1, error = 1;
+
+	calling("spawnio_stream_await");
+	if (spawnio_stream_await(stream, timeout, &error) == 0) {
+		called();
+		if (error != 0)
+			wrong("the exec failed: %d", error);
+	} else if (errno != ENOTSUP && (errno != ETIMEDOUT || timeout == -1))
+		wrong("errno %d", errno);
+}
+
+static void
+look_at(FILE *stream)
+{
+	int fd, status;
+
+	switch (draw(12)) {
+	case 0:
+		calling("spawnio_stream_pid");
+		if (spawnio_stream_pid(stream) <= 0)
+			wrong("errno %d", errno);
+		called();
+		break;
+	case 1:
+		calling("spawnio_stream_pidfd");
+		fd = spawnio_stream_pidfd(stream);
+		if (fd == -1 && errno != ENOSYS)
+			wrong("errno %d", errno);
+		close(fd);
+		break;
+	case 2:
+		calling("spawnio_stream_wait");
+		if (spawnio_stream_wait(stream, (int)draw(3), &status) == -1 &&
+		    errno != ETIMEDOUT)
+			wrong("errno %d", errno);
+		break;
+	case 3:
+	case 4:
+		await_stream(stream);
+	}
+}
+
+/* What it may be asked for and must not change; posix_spawn can do less. */
+static void
+prepare(struct spawnio_how *how, struct order *order, bool plain)
+{
+	static const int flags[] = {
+		0, 0, SPAWNIO_ASYNC, SPAWNIO_SETPGROUP, SPAWNIO_SETSID,
+		SPAWNIO_CLOSE_OTHERS, SPAWNIO_SETUMASK,
+		SPAWNIO_ASYNC | SPAWNIO_SETPGROUP, SPAWNIO_SETUID
+	};
+
+	memset(how, 0, sizeof(*how));
+	how->size = sizeof(*how);
+	if (once_in(2))
+		how->command = order->command;
+	else
+		how->argv = order->argv;
+	how->flags = flags[draw(plain ? 5 : COUNT(flags))];
+	how->uid = geteuid();
+	how->umask = 027;
+	if (!plain && once_in(4))
+		how->cwd = "/";
+	if (!plain && once_in(16))
+		how->stack_size = 65536;
+}
+
+static FILE *
+open_how(struct order *order, const char *type)
+{
+	struct spawnio_how how;
+	FILE *stream;
+
+	prepare(&how, order, false);
+	calling("spawnio_open");
+	stream = spawnio_open(&how, type);
+	if (stream != NULL || errno != ENOTSUP)
+		return stream;
+	prepare(&how, order, true);
+	calling("spawnio_open, plain");
+	return spawnio_open(&how, type);
+}
+
+/* NULL if the kernel had no process left. */
+static FILE *
+open_stream(struct order *order, const char *jobs, const char *type)
+{
+	FILE *stream;
+
+	begin_reading();
+	place_order(order, jobs, draw_form());
+	if (once_in(3)) {
+		stream = open_how(order, type);
+	} else {
+		calling("spopen");
+		stream = spopen(order->command, type);
+	}
+	if (stream == NULL) {
+		end_reading();
+		refused();
+		return NULL;
+	}
+	called();
+	forget_order(order);
+	return stream;
+}
+
+/* --- a player's turns --- */
+
+static void
+read_and_close(const struct order *order, FILE *stream)
+{
+	char said[128], expected[128];
+
+	snprintf(expected, sizeof(expected), "%s%s", order->token,
+	    order->setting);
+	look_at(stream);
+	calling("read");
+	read_text(fileno(stream), said, sizeof(said));
+	look_at(stream);
+	close_stream(order, stream, said, expected);
+}
+
+static void
+read_one(void)
+{
+	static const char *const types[] = { "r", "re", "er", "r" };
+	struct order order;
+	FILE *stream = open_stream(&order, "cse", types[draw(COUNT(types))]);
+
+	if (stream != NULL)
+		read_and_close(&order, stream);
+}
+
+/* It ends when nobody has the other end of its pipe any more. */
+static void
+write_one(void)
+{
+	static const char *const types[] = { "w", "we", "w", "w" };
+	struct order order;
+	FILE *stream = open_stream(&order, "cx", types[draw(COUNT(types))]);
+
+	if (stream == NULL)
+		return;
+	look_at(stream);
+	fputs(order.token, stream);
+	close_stream(&order, stream, "", "");
+}
+
+static void
+read_and_write_one(void)
+{
+	char said[128], expected[128];
+	struct order order;
+	FILE *stream = open_stream(&order, "csi", once_in(2) ? "r+" : "r+e");
+
+	if (stream == NULL)
+		return;
+	look_at(stream);
+	calling("write");
+	fputs(order.token, stream);
+	fflush(stream);
+	shutdown(fileno(stream), SHUT_WR);
+	calling("read both ways");
+	read_text(fileno(stream), said, sizeof(said));
+	snprintf(expected, sizeof(expected), "%s%s", order.token, order.token);
+	close_stream(&order, stream, said, expected);
+}
+
+/* Some streams at once, closed in another order. */
+static void
+read_some(void)
+{
+	struct order order[6];
+	FILE *stream[COUNT(order)];
+	size_t i, k, n = 2 + draw(COUNT(order) - 1);
+
+	for (i = 0; i < n; i++)
+		stream[i] = open_stream(&order[i], "cse",
+		    once_in(2) ? "r" : "re");
+	for (k = draw((unsigned)n), i = 0; i < n; i++, k = (k + 1) % n)
+		if (stream[k] != NULL)
+			read_and_close(&order[k], stream[k]);
+}
+
+static void
+system_one(void)
+{
+	struct order order;
+	int status;
+
+	begin_reading();
+	place_order(&order, "-", draw_form());
+	calling("ssystem");
+	status = ssystem(order.command);
+	if (status == -1) {
+		end_reading();
+		refused();
+		return;
+	}
+	called();
+	forget_order(&order);
+	check_status(&order, status, "", "");
+}
+
+/* The time of a nap is short. */
+static void
+run_out_of_time(void)
+{
+	struct spawnio_how how = { .size = sizeof(how) };
+	struct order order;
+	int status;
+
+	begin_reading();
+	place_order(&order, "n", 0);
+	how.argv = order.argv;
+	how.timeout = 1 + (int)draw(5);
+	how.grace = (int)draw(3);
+	calling("spawnio_run, in time");
+	status = spawnio_run(&how);
+	end_reading();
+	if (status == -1 && errno != ETIMEDOUT)
+		refused();
+	else if (status != -1 && !was_killed(status))
+		wrong("status %#x", status);
+	atomic_fetch_add(&launches, 1);
+}
+
+static void
+run_one(void)
+{
+	struct spawnio_how how;
+	struct order order;
+	int status;
+
+	begin_reading();
+	place_order(&order, "c", draw_form());
+	prepare(&how, &order, false);
+	calling("spawnio_run");
+	status = spawnio_run(&how);
+	if (status == -1 && errno == ENOTSUP) {
+		prepare(&how, &order, true);
+		calling("spawnio_run, plain");
+		status = spawnio_run(&how);
+	}
+	if (status == -1) {
+		end_reading();
+		refused();
+		return;
+	}
+	called();
+	forget_order(&order);
+	check_status(&order, status, "", "");
+}
+
+static void
+capture_one(void)
+{
+	struct spawnio_capture capture = { .limit = 0 };
+	struct spawnio_how how = { .size = sizeof(how) };
+	char expected[128];
+	struct order order;
+
+	begin_reading();
+	place_order(&order, "csdie", draw(2));
+	if (once_in(2))
+		how.command = order.command;
+	else
+		how.argv = order.argv;
+	capture.input = order.token;
+	capture.input_size = strlen(order.token);
+	calling("spawnio_capture");
+	if (spawnio_capture(&how, &capture) == -1) {
+		end_reading();
+		refused();
+		return;
+	}
+	called();
+	forget_order(&order);
+	snprintf(expected, sizeof(expected), "%s%s%s", order.token,
+	    order.token, order.setting);
+	check_status(&order, capture.status, capture.out, expected);
+	if (strncmp(capture.err, order.token, capture.err_size) != 0)
+		wrong("'%s' as an error", capture.err);
+	free(capture.out);
+	free(capture.err);
+}
+
+static void
+await_child(struct spawnio_child *child, int expected)
+{
+	int timeout = (int)draw(5) - 1, error = 0;
+
+	calling("spawnio_child_await");
+	if (spawnio_child_await(child, timeout, &error) == 0) {
+		called();
+		if (error != 0 && error != expected)
+			wrong("the child tells errno %d", error);
+	} else if (errno != ETIMEDOUT || timeout == -1)
+		wrong("errno %d", errno);
+}
+
+static int
+end_of(struct spawnio_child *child)
+{
+	int status;
+
+	do
+		calling("spawnio_child_wait");
+	while (spawnio_child_wait(child, (int)draw(20) - 1, &status) == -1 &&
+	    errno == ETIMEDOUT);
+	called();
+	return status;
+}
+
+static bool
+start_child(struct spawnio_how *how, struct order *order,
+    struct spawnio_child *child)
+{
+	int r;
+
+	how->in.kind = how->out.kind = SPAWNIO_PIPE;
+	calling("spawnio_start");
+	r = spawnio_start(how, child);
+	if (r == -1 && errno == ENOTSUP) {
+		prepare(how, order, true);
+		how->in.kind = how->out.kind = SPAWNIO_PIPE;
+		calling("spawnio_start, plain");
+		r = spawnio_start(how, child);
+	}
+	if (r == -1) {
+		end_reading();
+		refused();
+		return false;
+	}
+	called();
+	forget_order(order);
+	return true;
+}
+
+static void
+start_one(void)
+{
+	struct spawnio_child child;
+	struct spawnio_how how;
+	char said[128], expected[128];
+	struct order order;
+
+	begin_reading();
+	place_order(&order, "csi", draw_form());
+	prepare(&how, &order, false);
+	if (!start_child(&how, &order, &child))
+		return;
+	if (once_in(3))
+		await_child(&child, 0);
+	if (write(child.fd[0], order.token, strlen(order.token)) == -1 &&
+	    errno != EPIPE)
+		wrong("write: errno %d", errno);
+	close(child.fd[0]);
+	calling("read from the child");
+	read_text(child.fd[1], said, sizeof(said));
+	close(child.fd[1]);
+	snprintf(expected, sizeof(expected), "%s%s", order.token, order.token);
+	check_status(&order, end_of(&child), said, expected);
+}
+
+static void
+check_stopped(int status)
+{
+	if (!WIFSIGNALED(status) || (WTERMSIG(status) != SIGTERM &&
+	    WTERMSIG(status) != SIGKILL))
+		wrong("stopped with status %#x", status);
+}
+
+static void
+stop_child(void)
+{
+	struct spawnio_how how = { .size = sizeof(how) };
+	struct spawnio_child child;
+	struct order order;
+	int status;
+
+	begin_reading();
+	place_order(&order, "n", 0);
+	how.argv = order.argv;
+	how.flags = once_in(2) ? SPAWNIO_ASYNC : 0;
+	if (once_in(2))
+		how.flags |= SPAWNIO_SETPGROUP;
+	if (!start_child(&how, &order, &child))
+		return;
+	close(child.fd[0]);
+	close(child.fd[1]);
+	if (once_in(2))
+		usleep(draw(1000));
+	calling("spawnio_child_stop");
+	if (spawnio_child_stop(&child, (int)draw(4) - 1, &status) == -1)
+		wrong("errno %d", errno);
+	called();
+	check_stopped(status);
+}
+
+static void
+stop_stream(void)
+{
+	struct order order;
+	FILE *stream;
+	int status;
+
+	begin_reading();
+	place_order(&order, "n", draw_nap());
+	calling("spopen, to be stopped");
+	stream = spopen(order.command, "r");
+	if (stream == NULL) {
+		end_reading();
+		refused();
+		return;
+	}
+	forget_order(&order);
+	if (once_in(2))
+		usleep(draw(1000));
+	calling("spawnio_stream_stop");
+	if (spawnio_stream_stop(stream, (int)draw(4) - 1) == -1)
+		wrong("errno %d", errno);
+	called();
+	calling("spclose, stopped");
+	status = spclose(stream);
+	called();
+	check_stopped(status);
+}
+
+/* A program that is not there: the call's error, or the child's. */
+static void
+fail_one(void)
+{
+	char *argv[] = { (char *)"/nonexistent", NULL };
+	struct spawnio_how how = { .size = sizeof(how), .argv = argv };
+	struct spawnio_child child;
+	int status;
+
+	if (once_in(2))
+		how.flags = SPAWNIO_ASYNC;
+	begin_reading();
+	calling("spawnio_start, in vain");
+	if (spawnio_start(&how, &child) == -1) {
+		end_reading();
+		if (errno != ENOENT)
+			refused();
+		return;
+	}
+	end_reading();
+	await_child(&child, ENOENT);
+	status = end_of(&child);
+	if (status != 127 << 8 && !was_killed(status))
+		wrong("status %#x", status);
+}
+
+struct job {
+	struct spawnio_child child;
+	struct order order;
+	char *envp[1];
+	int out;
+	int code;		/* of the function; -1: it executes */
+	atomic_uint mark;
+};
+
+SPAWNIO_IN_CHILD static int
+do_job(void *arg)
+{
+	struct job *job = arg;
+	int r;
+
+	atomic_store(&job->mark, job->order.code + 1);
+	if (job->code >= 0)
+		return job->code;
+	if ((r = child_dup2(job->out, 1)) < 0)
+		return r;
+	child_setmask(job->child.mask);
+	return child_execve(job->order.argv[0], job->order.argv, job->envp);
+}
+
+static bool
+fork_job(struct job *job)
+{
+	pid_t pid;
+
+	job->child.stack_size = once_in(8) ? 65536 : 0;
+	job->child.flags = once_in(2) ? SPAWNIO_CHILD_PIDFD : 0;
+	calling("avfork");
+	pid = avfork(do_job, job, &job->child);
+	end_reading();
+	if (pid == -1) {
+		if (errno != ENOTSUP)
+			refused();
+		return false;
+	}
+	called();
+	atomic_fetch_add(&launches, 1);
+	return true;
+}
+
+static void
+check_mark(struct job *job, int status)
+{
+	if (job->child.shared && !was_killed(status) &&
+	    atomic_load(&job->mark) != job->order.code + 1)
+		wrong("the function left no mark");
+}
+
+static void
+avfork_one(void)
+{
+	struct job job;
+	char said[128];
+	int end[2], status;
+
+	if (pipe2(end, O_CLOEXEC) == -1)
+		wrong("pipe: errno %d", errno);
+	memset(&job, 0, sizeof(job));
+	begin_reading();
+	place_order(&job.order, "s", 0);
+	job.out = end[1];
+	job.code = once_in(3) ? (int)job.order.code : -1;
+	if (fork_job(&job)) {
+		close(end[1]);
+		if (once_in(2))
+			await_child(&job.child, 0);
+		calling("read from the function");
+		read_text(end[0], said, sizeof(said));
+		status = end_of(&job.child);
+		check_status(&job.order, status, said,
+		    job.code >= 0 ? "" : job.order.token);
+		check_mark(&job, status);
+	} else
+		close(end[1]);
+	close(end[0]);
+}
+
+static void
+draw_text(char *text, size_t size)
+{
+	size_t i, n = draw((unsigned)size);
+
+	for (i = 0; i < n; i++)
+		text[i] = (char)(1 + draw(once_in(2) ? 255 : 126));
+	text[n] = '\0';
+}
+
+static void
+quote_one(void)
+{
+	char text[40], word[200], command[PATH_MAX + 256], said[128];
+	struct order order;
+	FILE *stream;
+
+	draw_text(text, sizeof(text));
+	calling("spawnio_quote");
+	if (spawnio_quote(word, sizeof(word), text) >= sizeof(word))
+		wrong("too long");
+	called();
+	begin_reading();
+	place_order(&order, "s", 0);
+	snprintf(command, sizeof(command), "%s s %s %u", parrot, word,
+	    order.code);
+	calling("spopen, quoted");
+	stream = spopen(command, "re");
+	if (stream == NULL) {
+		end_reading();
+		refused();
+		return;
+	}
+	forget_order(&order);
+	read_text(fileno(stream), said, sizeof(said));
+	close_stream(&order, stream, said, text);
+}
+
+static void
+quiesce_once(void)
+{
+	int timeout = once_in(8) ? -1 : (int)draw(4);
+
+	calling(timeout == -1 ? "spawnio_quiesce, for ever" :
+	    "spawnio_quiesce");
+	if (spawnio_quiesce(timeout) == 0)
+		called();
+	else if (errno != ETIMEDOUT || timeout == -1)
+		wrong("errno %d", errno);
+}
+
+static void
+ask_engine(void)
+{
+	const char *reason = NULL, *engine;
+
+	begin_reading();
+	calling("spawnio_engine");
+	engine = spawnio_engine(&reason);
+	called();
+	end_reading();
+	if (strstr("avfork vfork fork posix_spawn", engine) == NULL ||
+	    strlen(reason) == 0)
+		wrong("'%s' because '%s'", engine, reason);
+}
+
+static void (*const turns[])(void) = {
+	read_one, read_one, read_one, read_one, read_some, write_one, write_one,
+	write_one, read_and_write_one, read_and_write_one, system_one,
+	system_one, run_one, run_out_of_time, capture_one, start_one, start_one,
+	stop_child, stop_stream, fail_one, avfork_one, avfork_one, quote_one,
+	quiesce_once, ask_engine
+};
+
+static void
+check_mask(void)
+{
+	sigset_t now;
+	int signo;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	for (signo = 1; signo <= SIGRTMAX; signo++)
+		if (sigismember(&me->mask, signo) != sigismember(&now, signo))
+			wrong("signal %d in the mask", signo);
+}
+
+static void
+play(void)
+{
+	if (atomic_fetch_sub(&left, 1) <= 0 || time(NULL) >= deadline) {
+		atomic_store(&me->finished, true);
+		return;
+	}
+	turns[draw(COUNT(turns))]();
+	check_mask();
+}
+
+/* --- disturbances --- */
+
+static const int caught[] = {
+	SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD, SIGINT, SIGQUIT, SIGPIPE
+};
+
+/* Never in a child that has this memory. */
+static void
+handle(int signo)
+{
+	(void)signo;
+	if (syscall(SYS_getpid) != self)
+		abort();
+	atomic_fetch_add(&signals, 1);
+}
+
+static void
+drum(void)
+{
+	struct worker *player = &cast[draw(PLAYERS)];
+
+	calling("pthread_kill");
+	pthread_kill(player->thread, caught[draw(COUNT(caught))]);
+	usleep(1000);
+}
+
+static pid_t
+fork_self(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		self = (pid_t)syscall(SYS_getpid);
+	return pid;
+}
+
+/* What a forked child finds wrong. */
+static bool
+is_fine(const struct order *order, int status, const char *said,
+    const char *expected)
+{
+	if (status == (int)order->code << 8 && strcmp(said, expected) == 0)
+		return true;
+	say("stress: forked: '%s', status %#x, errno %d, said '%s'\n",
+	    order->command, status, errno, said);
+	return false;
+}
+
+static int
+read_in_fork(void)
+{
+	char said[128], expected[128];
+	struct order order;
+	FILE *stream;
+	int status;
+
+	if (once_in(3))
+		setenv("SPAWNIO_STRESS", "forked", 1);
+	place_order(&order, "cse", draw(DIRECT_FORMS));
+	snprintf(expected, sizeof(expected), "%s%s", order.token,
+	    getenv("SPAWNIO_STRESS") != NULL ? getenv("SPAWNIO_STRESS") :
+	    "none");
+	stream = spopen(order.command, once_in(2) ? "r" : "re");
+	if (stream == NULL)
+		return scarce && errno == EAGAIN ? 0 : 1;
+	read_text(fileno(stream), said, sizeof(said));
+	status = spclose(stream);
+	return is_fine(&order, status, said, expected) ? 0 : 2;
+}
+
+static int
+system_in_fork(void)
+{
+	struct order order;
+	int status;
+
+	place_order(&order, "-", draw(DIRECT_FORMS));
+	status = ssystem(order.command);
+	if (status == -1)
+		return scarce && errno == EAGAIN ? 0 : 3;
+	return is_fine(&order, status, "", "") ? 0 : 4;
+}
+
+static int
+live_as_fork(void)
+{
+	int result = 0;
+
+	if (spawnio_quiesce(0) != 0)
+		return 5;
+	if (once_in(2))
+		result = system_in_fork();
+	if (result == 0 && MAY_ALLOCATE_AFTER_FORK && once_in(2))
+		result = read_in_fork();
+	return result;
+}
+
+/* Reap a child of this thread that the library has not made. */
+static void
+check_other(pid_t pid, int expected)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			wrong("waitpid: errno %d", errno);
+	if (status != expected && !was_killed(status))
+		wrong("a process ended with status %#x", status);
+}
+
+static void
+fork_one(void)
+{
+	pid_t pid;
+
+	begin_reading();
+	calling("fork");
+	pid = fork_self();
+	if (pid == 0)
+		_exit(live_as_fork());
+	end_reading();
+	if (pid == -1) {
+		refused();
+		return;
+	}
+	check_other(pid, 0);
+	atomic_fetch_add(&forks, 1);
+	usleep(draw(10000));
+}
+
+static void *
+nap_in_run(void *command)
+{
+	struct spawnio_how how = { .size = sizeof(how), .command = command };
+
+	return (void *)(intptr_t)spawnio_run(&how);
+}
+
+static void *
+nap_in_capture(void *command)
+{
+	struct spawnio_how how = { .size = sizeof(how), .command = command };
+	struct spawnio_capture capture = { .limit = 0 };
+
+	if (spawnio_capture(&how, &capture) == -1)
+		return (void *)-1;
+	free(capture.out);
+	free(capture.err);
+	return (void *)(intptr_t)capture.status;
+}
+
+static void *
+nap_in_system(void *command)
+{
+	return (void *)(intptr_t)ssystem(command);
+}
+
+static void
+cancel_one(void)
+{
+	static void *(*const naps[])(void *) = {
+		nap_in_system, nap_in_run, nap_in_capture
+	};
+	struct order order;
+	pthread_t thread;
+	void *result;
+
+	begin_reading();
+	place_order(&order, "n", draw_nap());
+	calling("pthread_cancel");
+	if (pthread_create(&thread, NULL, naps[draw(3)], order.command) != 0) {
+		end_reading();
+		errno = EAGAIN;
+		refused();
+		return;
+	}
+	usleep(draw(3000));
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	forget_order(&order);
+	if (result != PTHREAD_CANCELED && !was_killed((int)(intptr_t)result))
+		wrong("not cancelled: %p", result);
+	atomic_fetch_add(&cancels, 1);
+	usleep(draw(10000));
+}
+
+/* Two environments that take turns; the one that is not in use is garbage. */
+struct surroundings {
+	char *variable[1024];
+	char setting[80];
+};
+
+static struct surroundings around[2];
+static char **first_environ;
+
+static void
+furnish(struct surroundings *new)
+{
+	static const char padding[] = "--------------------------------";
+	size_t i, n = 0;
+
+	snprintf(setting, sizeof(setting), "%u%.*s",
+	    atomic_load(&changes), (int)draw(sizeof(padding)), padding);
+	snprintf(new->setting, sizeof(new->setting), "SPAWNIO_STRESS=%s",
+	    setting);
+	for (i = 0; first_environ[i] != NULL; i++)
+		if (n < COUNT(new->variable) - 2 &&
+		    strncmp(first_environ[i], "SPAWNIO_STRESS=", 15) != 0)
+			new->variable[n++] = first_environ[i];
+	new->variable[n++] = new->setting;
+	new->variable[n] = NULL;
+}
+
+static void
+change_environ(void)
+{
+	static unsigned now;
+	size_t i;
+
+	usleep(20000 + draw(50000));
+	calling("setenv");
+	atomic_store(&changing, true);
+	for (i = 0; i < workers; i++)
+		while (atomic_load(&cast[i].reads_environ))
+			usleep(50);
+	now = !now;
+	furnish(&around[now]);
+	environ = around[now].variable;
+	memset(&around[!now], 'x', sizeof(around[!now]));
+	if (once_in(2))
+		setenv("SPAWNIO_STRESS_TOO", once_in(2) ? "1" : "22", 1);
+	else
+		unsetenv("SPAWNIO_STRESS_TOO");
+	atomic_fetch_add(&changes, 1);
+	atomic_store(&changing, false);
+}
+
+/* Where the gate is to choose, all engines have their turn, and avfork most. */
+static void
+switch_engine(void)
+{
+	static const enum spawnio_engine engines[] = {
+		SPAWNIO_ENGINE_AUTO, SPAWNIO_ENGINE_AUTO, SPAWNIO_ENGINE_AVFORK,
+		SPAWNIO_ENGINE_AVFORK, SPAWNIO_ENGINE_AVFORK,
+		SPAWNIO_ENGINE_VFORK, SPAWNIO_ENGINE_FORK,
+		SPAWNIO_ENGINE_POSIX_SPAWN
+	};
+
+	calling("spawnio_set_engine");
+	if (spawnio_set_engine((int)engines[draw(COUNT(engines))]) == 0)
+		called();
+	else if (errno != ENOTSUP)
+		wrong("errno %d", errno);
+	atomic_fetch_add(&switches, 1);
+	usleep(draw(20000));
+}
+
+/* A pid is the kernel's next after that of another child, more or less: so also
+ * of those that nobody but the library knows yet. */
+static pid_t
+guess_child(void)
+{
+	static pid_t last;
+	pid_t pid = last + 1 + (pid_t)draw(16);
+
+	if (once_in(8) || pid < last) {
+		pid = fork_self();
+		if (pid == 0)
+			_exit(0);
+		if (pid > 0)
+			check_other(pid, 0);
+		if (pid > 0)
+			last = pid;
+		pid++;
+	}
+	return pid;
+}
+
+static bool
+is_own(pid_t pid)
+{
+	char path[64], text[512], state;
+	const char *end;
+	int fd, parent;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	return end != NULL &&
+	    sscanf(end + 1, " %c %d", &state, &parent) == 2 && parent == self;
+}
+
+static int
+send_signal(int pidfd, int signo)
+{
+	return (int)syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0);
+}
+
+static void
+bully_child(int pidfd)
+{
+	send_signal(pidfd, SIGSTOP);
+	atomic_fetch_add(&stops, 1);
+	usleep(draw(3000));
+	if (once_in(4)) {
+		atomic_fetch_add(&kills, 1);
+		send_signal(pidfd, SIGKILL);
+	} else
+		send_signal(pidfd, SIGCONT);
+}
+
+/* The pidfd is of that process as long as the process can be signalled. */
+static void
+bully(void)
+{
+	pid_t pid;
+	int pidfd;
+
+	calling("pidfd_send_signal");
+	pid = guess_child();
+	pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (pidfd >= 0 && is_own(pid) && send_signal(pidfd, 0) == 0)
+		bully_child(pidfd);
+	close(pidfd);
+	usleep(draw(2000));
+}
+
+static void
+read_through(FILE *(*open_plugin)(const char *, const char *),
+    int (*close_plugin)(FILE *))
+{
+	char said[128];
+	struct order order;
+	FILE *stream;
+	int status;
+
+	begin_reading();
+	place_order(&order, "s", draw_form());
+	calling("spopen of a plug-in");
+	stream = open_plugin(order.command, "re");
+	if (stream == NULL) {
+		end_reading();
+		refused();
+		return;
+	}
+	forget_order(&order);
+	read_text(fileno(stream), said, sizeof(said));
+	calling("spclose of a plug-in");
+	status = close_plugin(stream);
+	check_status(&order, status, said, order.token);
+}
+
+/* dlsym(3) says how to get a function from it. */
+static void *
+open_plugin(const char *path, FILE *(**open_stream)(const char *, const char *),
+    int (**close_stream)(FILE *))
+{
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+	if (handle != NULL) {
+		*(void **)open_stream = dlsym(handle, "plugin_open");
+		*(void **)close_stream = dlsym(handle, "plugin_close");
+	}
+	return handle;
+}
+
+static void
+load_plugin(void)
+{
+	FILE *(*open_it)(const char *, const char *);
+	int (*close_it)(FILE *), which = once_in(4);
+	void *handle;
+
+	if (which == 1 && atomic_load(&static_plugins) >= PLUGINS)
+		which = 0;
+	calling("dlopen");
+	begin_reading();
+	handle = open_plugin(plugin[which], &open_it, &close_it);
+	end_reading();
+	if (handle == NULL)
+		wrong("%s", dlerror());
+	read_through(open_it, close_it);
+	calling("dlclose");
+	dlclose(handle);
+	atomic_fetch_add(which == 1 ? &static_plugins : &plugins, 1);
+	usleep(draw(20000));
+}
+
+/* --- processes that leave --- */
+
+#define LEAVERS		4
+#define EACH		8
+#define DEPARTURES	6
+
+/* Say which launch was made; its command says the same with another sign. */
+static void *
+launch_to_leave(void *arg)
+{
+	int first = (int)(intptr_t)arg * EACH, i;
+	char command[PATH_MAX + 64], text[8];
+
+	for (i = first; i < first + EACH; i++) {
+		snprintf(command, sizeof(command), "%s s -%02d 0%s", parrot,
+		    i, i % 4 == 0 ? " $NOTHING" : "");
+		snprintf(text, sizeof(text), "+%02d", i);
+		if (spopen(command, i % 2 == 0 ? "w" : "we") != NULL &&
+		    write(STDOUT_FILENO, text, 3) != 3)
+			_exit(1);
+	}
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A plug-in goes with its launch in flight. */
+static void
+launch_and_unload(void)
+{
+	FILE *(*open_it)(const char *, const char *);
+	int (*close_it)(FILE *);
+	char command[PATH_MAX + 64];
+	void *handle = open_plugin(plugin[1], &open_it, &close_it);
+
+	snprintf(command, sizeof(command), "%s s -99 0", parrot);
+	if (handle != NULL && open_it(command, "we") != NULL &&
+	    write(STDOUT_FILENO, "+99", 3) != 3)
+		_exit(1);
+	if (handle != NULL)
+		dlclose(handle);
+}
+
+static void
+depart(int how)
+{
+	switch (how) {
+	case 0:
+		execl(parrot, parrot, "-", "-", "0", (char *)NULL);
+		break;
+	case 1:
+		if (!ADDRESS_SANITIZER)
+			exit(0);
+		break;
+	case 2:
+		kill(getpid(), SIGKILL);
+		break;
+	case 3:
+		launch_and_unload();
+		break;
+	case 4:
+		launch_and_unload();
+		execl(parrot, parrot, "-", "-", "0", (char *)NULL);
+	}
+	_exit(0);
+}
+
+static int
+leave(const char *how, const char *after)
+{
+	pthread_t thread;
+	intptr_t i;
+
+	for (i = 0; i < LEAVERS; i++)
+		if (pthread_create(&thread, NULL, launch_to_leave,
+		    (void *)i) != 0)
+			break;
+	usleep((useconds_t)atoi(after));
+	depart(atoi(how));
+	return 0;
+}
+
+/* Each that was made has run. */
+static void
+check_departure(const char *said)
+{
+	char record[4] = "-00";
+	const char *p;
+	size_t n = strlen(said);
+
+	if (n % 3 != 0)
+		wrong("'%s'", said);
+	for (p = said; p < said + n; p += 3) {
+		if (*p != '+')
+			continue;
+		memcpy(record + 1, p + 1, 2);
+		if (strstr(said, record) == NULL)
+			wrong("launch %s is lost: '%s'", record, said);
+		atomic_fetch_add(&launches, 1);
+	}
+}
+
+static void
+leave_one(void)
+{
+	char how_to[8], after[8], said[1024];
+	char *argv[] = { own_path, (char *)"leave", how_to, after, NULL };
+	struct spawnio_how how = { .size = sizeof(how), .argv = argv };
+	struct spawnio_child child;
+	unsigned what = draw(DEPARTURES);
+	int status;
+
+	snprintf(how_to, sizeof(how_to), "%u", what);
+	snprintf(after, sizeof(after), "%u", draw(8) * 1000);
+	how.out.kind = SPAWNIO_PIPE;
+	begin_reading();
+	calling("spawnio_start, to leave");
+	if (spawnio_start(&how, &child) == -1) {
+		end_reading();
+		refused();
+		return;
+	}
+	end_reading();
+	calling("read from those who stay");
+	read_text(child.fd[1], said, sizeof(said));
+	close(child.fd[1]);
+	status = end_of(&child);
+	if (status != (what == 2 ? SIGKILL : 0) && !was_killed(status))
+		wrong("left with status %#x", status);
+	check_departure(said);
+	atomic_fetch_add(&departures, 1);
+	usleep(draw(20000));
+}
+
+/* --- the whole --- */
+
+static struct worker *
+engage(const char *name, void (*turn)(void))
+{
+	struct worker *worker = &cast[workers];
+
+	memset(worker, 0, sizeof(*worker));
+	worker->name = name;
+	worker->turn = turn;
+	worker->number = (int)workers;
+	worker->random = seed ^ workers << 32;
+	advance(worker);
+	atomic_store(&worker->doing, "nothing");
+	worker->seen = time(NULL);
+	workers++;
+	return worker;
+}
+
+/* Each player has a mask of its own; what is blocked goes by the shell, which
+ * takes long. */
+static void *
+work(void *arg)
+{
+	char name[16];
+
+	me = arg;
+	snprintf(name, sizeof(name), "%s %d", me->name, me->number);
+	pthread_setname_np(pthread_self(), name);
+	pthread_sigmask(SIG_SETMASK, NULL, &me->mask);
+	if (me->turn == play && me->number % 8 == 7)
+		sigaddset(&me->mask, SIGRTMIN + me->number);
+	pthread_sigmask(SIG_SETMASK, &me->mask, NULL);
+	while (!atomic_load(&over) && !atomic_load(&me->finished)) {
+		me->turn();
+		atomic_fetch_add(&me->turns, 1);
+	}
+	atomic_store(&me->finished, true);
+	atomic_store(&me->doing, "nothing any more");
+	return NULL;
+}
+
+static bool
+has_pidfds(void)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	close(fd);
+	return fd >= 0;
+}
+
+/* What is asked for is to be tried, not another. */
+static bool
+may_switch(void)
+{
+	const char *wish = getenv("SPAWNIO_ENGINE");
+
+	return wish == NULL || strcmp(wish, "auto") == 0;
+}
+
+static void
+engage_all(void)
+{
+	int i;
+
+	workers = 0;
+	for (i = 0; i < PLAYERS; i++)
+		engage("player", play);
+	engage("drummer", drum);
+	engage("forker", fork_one);
+	engage("forker", fork_one);
+	engage("changer", change_environ);
+	engage("leaver", leave_one);
+	if (MAY_CANCEL)
+		engage("canceller", cancel_one);
+	if (may_switch())
+		engage("switcher", switch_engine);
+	if (has_pidfds())
+		engage("bully", bully);
+	if (access(plugin[0], R_OK) == 0)
+		engage("loader", load_plugin);
+}
+
+/* Has everybody had a turn lately? */
+static void
+watch(void)
+{
+	time_t now = time(NULL);
+	struct worker *worker;
+
+	for (worker = cast; worker < cast + workers; worker++) {
+		if (atomic_load(&worker->turns) != worker->turns_seen ||
+		    atomic_load(&worker->finished))
+			worker->seen = now;
+		worker->turns_seen = atomic_load(&worker->turns);
+		if (now - worker->seen > PATIENCE) {
+			me = worker;
+			say_states();
+			wrong("no turn for %d seconds", PATIENCE);
+		}
+	}
+}
+
+static bool
+players_play(void)
+{
+	int i;
+
+	for (i = 0; i < PLAYERS; i++)
+		if (!atomic_load(&cast[i].finished))
+			return true;
+	return false;
+}
+
+/* Process ids may be few: whoever is not engaged takes no part. */
+static void
+blow(int count, int seconds)
+{
+	size_t i, k;
+
+	atomic_store(&left, count);
+	atomic_store(&over, false);
+	deadline = time(NULL) + seconds;
+	engage_all();
+	for (i = 0; i < workers; i++) {
+		me = &cast[i];
+		if (pthread_create(&cast[i].thread, NULL, work, me) != 0)
+			wrong("no thread");
+	}
+	while (players_play()) {
+		usleep(100000);
+		watch();
+	}
+	atomic_store(&over, true);
+	/* The players last, whom others signal. */
+	for (k = 0; k < workers; k++) {
+		i = workers - 1 - k;
+		while (!atomic_load(&cast[i].finished)) {
+			usleep(10000);
+			watch();
+		}
+		pthread_join(cast[i].thread, NULL);
+	}
+}
+
+/* --- what is left --- */
+
+static long
+status_of(const char *field)
+{
+	char line[256];
+	long n = -1;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f != NULL && n == -1 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, field, strlen(field)) == 0)
+			n = atol(line + strlen(field));
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+static long
+heap(void)
+{
+#ifdef HAVE_MALLINFO2
+	return (long)mallinfo2().uordblks;
+#else
+	return 0;
+#endif
+}
+
+static long
+maps(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	long n = 0;
+	int c;
+
+	while (f != NULL && (c = getc(f)) != EOF)
+		n += c == '\n';
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+struct belongings {
+	long heap, all, maps, plugins;
+	int descriptors;
+};
+
+static struct belongings
+take_stock(void)
+{
+	struct belongings now = { .descriptors = 0 };
+	int fd;
+
+	now.heap = heap();
+	now.all = status_of("VmRSS:") * 1024;
+	now.maps = maps();
+	now.plugins = (long)atomic_load(&static_plugins);
+	for (fd = 0; fd < 1024; fd++)
+		now.descriptors += fcntl(fd, F_GETFD) != -1;
+	return now;
+}
+
+static void
+check_growth(const struct belongings *before, const struct belongings *now)
+{
+	long unloaded = now->plugins - before->plugins;
+
+	if (now->descriptors != before->descriptors)
+		wrong("%d descriptors, before %d", now->descriptors,
+		    before->descriptors);
+	if (!MAY_LIMIT)
+		return;
+	if (now->heap - before->heap > HEAP_MAY_GROW)
+		wrong("the heap grew by %ld", now->heap - before->heap);
+	if (now->all - before->all > ALL_MAY_GROW + unloaded * PLUGIN_LEAVES)
+		wrong("memory grew by %ld", now->all - before->all);
+	if (now->maps - before->maps > MAPS_MAY_GROW + unloaded * PLUGIN_MAPS)
+		wrong("%ld mappings, before %ld", now->maps, before->maps);
+}
+
+static void
+check_dispositions(void)
+{
+	struct sigaction action;
+	size_t i;
+
+	for (i = 0; i < COUNT(caught); i++)
+		if (sigaction(caught[i], NULL, &action) == -1 ||
+		    action.sa_handler != handle)
+			wrong("signal %d: action not restored", caught[i]);
+}
+
+static void
+check_all(const struct belongings *before)
+{
+	struct belongings now = take_stock();
+	size_t i;
+
+	if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD)
+		wrong("a child is left");
+	if (!THREAD_SANITIZER && status_of("Threads:") != 1)
+		wrong("%ld threads are left", status_of("Threads:") - 1);
+	if (spawnio_quiesce(0) != 0)
+		wrong("a launch is in flight");
+	check_dispositions();
+	check_growth(before, &now);
+	for (i = 0; i < workers; i++)
+		if (atomic_load(&cast[i].turns) == 0)
+			wrong("%s %d had no turn", cast[i].name,
+			    cast[i].number);
+}
+
+static int
+number(const char *variable, int otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text != NULL ? atoi(text) : otherwise;
+}
+
+static int
+count(void)
+{
+	const char *wish = getenv("SPAWNIO_ENGINE");
+
+	return number("SPAWNIO_STORM", (wish == NULL ||
+	    strcmp(wish, "auto") == 0) &&
+	    strcmp(spawnio_engine(NULL), "avfork") == 0 ? LAUNCHES : FEWER);
+}
+
+static void
+tell(time_t begun)
+{
+	say("stress: SPAWNIO_STORM_SEED=%llu%s: %u launches in %ld s; "
+	    "%u signals, %u forks, %u cancelled, %u environments, "
+	    "%u engines, %u stopped, %u killed, %u died of it, "
+	    "%u + %u plug-ins, %u departures, %u refused\n",
+	    (unsigned long long)seed, scarce ? ", few pids" : "",
+	    atomic_load(&launches), (long)(time(NULL) - begun),
+	    atomic_load(&signals), atomic_load(&forks), atomic_load(&cancels),
+	    atomic_load(&changes), atomic_load(&switches), atomic_load(&stops),
+	    atomic_load(&kills), atomic_load(&deaths), atomic_load(&plugins),
+	    atomic_load(&static_plugins), atomic_load(&departures),
+	    atomic_load(&refusals));
+}
+
+/* What is there once comes in the first tenth. */
+static void
+storm(int launches_made, int seconds)
+{
+	struct belongings before;
+	time_t begun = time(NULL);
+
+	blow(launches_made / 10, seconds / 10 + 1);
+	before = take_stock();
+	blow(launches_made - launches_made / 10, seconds - seconds / 10);
+	me = &cast[0];
+	check_all(&before);
+	tell(begun);
+}
+
+/* --- few process ids --- */
+
+static bool
+put(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	ssize_t n = write(fd, text, strlen(text));
+
+	close(fd);
+	return n == (ssize_t)strlen(text);
+}
+
+/* The limit is the namespace's own since Linux 6.14; before, it is everybody's
+ * and to be left alone. */
+static bool
+has_own_limit(void)
+{
+	struct utsname name;
+	int major, minor;
+
+	return uname(&name) == 0 &&
+	    sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+	    (major > 6 || (major == 6 && minor >= 14));
+}
+
+/* Root of this namespace, if not of the whole. */
+static bool
+enter_namespaces(void)
+{
+	char map[32];
+	bool root = geteuid() == 0;
+
+	snprintf(map, sizeof(map), "0 %d 1", (int)geteuid());
+	if (unshare(CLONE_NEWPID | CLONE_NEWNS |
+	    (root ? 0 : CLONE_NEWUSER)) == -1)
+		return false;
+	return root || (put("/proc/self/uid_map", map) &&
+	    put("/proc/self/setgroups", "deny") &&
+	    (snprintf(map, sizeof(map), "0 %d 1", (int)getegid()),
+	    put("/proc/self/gid_map", map)));
+}
+
+static bool
+limit_pids(void)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", FEW_PIDS);
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("proc", "/proc", "proc", 0, NULL) == 0 &&
+	    put("/proc/sys/kernel/pid_max", text);
+}
+
+/* The first process of the namespace, with which all others end, has those to
+ * wait for whose parents have left. */
+static int
+be_first(void)
+{
+	int status = 1, ended;
+	pid_t pid, storm;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!limit_pids())
+		return SKIPPED;
+	storm = fork_self();
+	if (storm == 0) {
+		execl(own_path, own_path, "few", (char *)NULL);
+		_exit(1);
+	}
+	while ((pid = waitpid(-1, &ended, 0)) != -1 || errno == EINTR)
+		if (pid == storm)
+			status = ended;
+	return status == 0 ? 0 : 1;
+}
+
+/* In a process that is to have no children but there. */
+static int
+storm_elsewhere(void)
+{
+	int status = SKIPPED << 8;
+	pid_t pid;
+
+	if (!has_own_limit() || !enter_namespaces())
+		return SKIPPED;
+	pid = fork_self();
+	if (pid == 0)
+		_exit(be_first());
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int
+storm_with_few_pids(void)
+{
+	int status = SKIPPED << 8;
+	pid_t pid = fork_self();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(storm_elsewhere());
+	}
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	if (status == SKIPPED << 8)
+		say("stress: few pids left out: no namespace for them\n");
+	return status != 0 && status != SKIPPED << 8;
+}
+
+/* --- at the beginning --- */
+
+static void
+find_programs(void)
+{
+	static const char *const names[] = {
+		"parrot", ".libs/plugin-shared.so", ".libs/plugin-static.so"
+	};
+	char *const paths[] = { parrot, plugin[0], plugin[1] };
+	ssize_t n = readlink("/proc/self/exe", own_path, sizeof(own_path) - 1);
+	size_t i;
+
+	if (n == -1)
+		wrong("no /proc/self/exe");
+	for (i = 0; i < COUNT(names); i++) {
+		n = strrchr(own_path, '/') + 1 - own_path;
+		snprintf(paths[i], PATH_MAX, "%.*s%s", (int)n, own_path,
+		    names[i]);
+	}
+}
+
+/* Whoever runs the tests may ignore and block signals, or leave descriptors
+ * open. */
+static void
+start_afresh(void)
+{
+	struct sigaction action = { .sa_handler = handle };
+	sigset_t none;
+	size_t i;
+	int fd;
+
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	for (i = 0; i < COUNT(caught); i++)
+		sigaction(caught[i], &action, NULL);
+	for (fd = 3; fd < 1024; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	self = getpid();
+	first_environ = environ;
+	unsetenv("SPAWNIO_STRESS");
+	me = engage("main", NULL);
+	find_programs();
+}
+
+static uint64_t
+draw_seed(void)
+{
+	const char *text = getenv("SPAWNIO_STORM_SEED");
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return text != NULL ? strtoull(text, NULL, 10) :
+	    (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int
+main(int argc, char *argv[])
+{
+	int launches_made, seconds;
+
+	start_afresh();
+	if (argc == 4 && strcmp(argv[1], "leave") == 0)
+		return leave(argv[2], argv[3]);
+	seed = draw_seed();
+	scarce = argc == 2 && strcmp(argv[1], "few") == 0;
+	seconds = number("SPAWNIO_STORM_SECONDS", SECONDS);
+	launches_made = count();
+	say("stress: SPAWNIO_STORM_SEED=%llu, %s%s\n",
+	    (unsigned long long)seed, spawnio_engine(NULL),
+	    scarce ? ", few pids" : "");
+	if (scarce)
+		launches_made /= 4;
+	storm(launches_made, scarce ? seconds / 4 + 1 : seconds);
+	return scarce ? 0 : storm_with_few_pids();
+}
