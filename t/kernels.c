@@ -292,12 +292,14 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("kernels");
-	TCase *tcase = add_case(suite, "refused");
+	Suite *suite;
+	TCase *tcase;
 
 	if (!may_refuse())
 		return 77;
 	find_engine();
+	suite = suite_create("kernels");
+	tcase = add_case(suite, "refused");
 	tcase_add_loop_test(tcase, newer_calls_refused, 0, COMBINATIONS);
 	tcase_add_loop_test(tcase, vfork_refused_too, 0,
 	    COMBINATIONS / ANSWERS * (ANSWERS - 1));

@@ -59,6 +59,7 @@ say(void)
 	const char *way = way_of_commands(), *reason;
 	const char *name = spawnio_engine(&reason);
 
+	seek_no_leaks();
 	return printf("%d %s %s: %s\n", getauxval(AT_SECURE) != 0, way, name,
 	    reason) < 0;
 }
