@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <err.h>
@@ -230,10 +231,12 @@ const struct peer peer_clone = { "clone", clone_start, fd_finish };
 static int
 clone_calls_start(struct launch *launch, const struct command *command)
 {
+	struct { unsigned int version; int pid; } caller = { 0x20080522, 0 };
+	unsigned int rights[6];
 	struct sigaction chld;
 	struct stat st;
 
-	geteuid();
+	syscall(SYS_capget, &caller, rights);
 	if (faccessat(AT_FDCWD, "/bin/sh", X_OK, AT_EACCESS) == -1 ||
 	    clone_start(launch, command) == -1)
 		return -1;
