@@ -817,7 +817,8 @@ is_last_errno(long nr, int which)
 
 	for (i = 0; i < COUNT(calls) && calls[i].nr != nr; i++)
 		;
-	return which == SV_ERRNOS - 1 || calls[i].err[which + 1] == 0;
+	return i == COUNT(calls) || which == SV_ERRNOS - 1 ||
+	    calls[i].err[which + 1] == 0;
 }
 
 static void
