@@ -228,10 +228,10 @@ clone_new(struct launch *launch, struct plan *plan, struct clone3 *args)
 /* clone3 or else clone, that with exactly the flags of a vfork() or a fork():
  * seccomp filters know those, and valgrind ends the program at any others.
  *
- * Who is to hear of a copy's exec would wait for the end of its pipe: for ever,
- * if a process that another thread forks at this moment inherits that.  The
- * kernel says it better, as it does to the caller of a vfork(); who must not
- * hold a lock meanwhile, unless the copy can say when it needs that no more. */
+ * Who is to hear of a copy's exec cannot rely on the end of its pipe, which a
+ * process that another thread forks at this moment may inherit.  The kernel
+ * says it better, as it does to the caller of a vfork(); who must not hold a
+ * lock meanwhile, unless the copy can say when it needs that no more. */
 static long
 clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 {

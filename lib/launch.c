@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawnio/how.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,16 +214,58 @@ withdraw(struct stream *stream)
 	spio_lock_drop(lock, token);
 }
 
+/* Has the kernel forgotten that it was forked?  PF_FORKNOEXEC, among the flags
+ * in the seventh field behind the name; before them, the parent, who is not us
+ * if /proc counts otherwise. */
+static int
+has_executed(pid_t pid)
+{
+	char text[512], *at;
+	long field[6];
+	ssize_t n;
+	int fd, i;
+
+	snprintf(text, sizeof(text), "/proc/%ld/stat", (long)pid);
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strrchr(text, ')');
+	if (at == NULL || strlen(at) < sizeof(") S "))
+		return 0;
+	at += sizeof(") S ") - 1;
+	for (i = 0; i < 6; i++)
+		field[i] = strtol(at, &at, 10);
+	return field[0] == getpid() && (field[5] & 0x40) == 0;
+}
+
+int
+spio_launch_await_report(int report, const struct kid *kid, long long end)
+{
+	struct pollfd pipe = { .fd = report, .events = POLLIN };
+	int ms, left;
+
+	for (ms = 10;; ms = ms < 100 ? ms * 2 : ms) {
+		left = spio_left(end);
+		if (poll(&pipe, 1, ms < left ? ms : left) == 1)
+			return 1;
+		if (spio_reap_await(kid, spio_deadline(0)) ||
+		    has_executed(kid->pid))
+			return 1;
+		if (left == 0)
+			return 0;
+	}
+}
+
 void
 spio_launch_read_report(int report, struct failure *failure)
 {
 	struct failure told;
-	ssize_t n;
 
-	do
-		n = read(report, &told, sizeof(told));
-	while (n == -1 && errno == EINTR);
-	if (n == (ssize_t)sizeof(told))
+	fcntl(report, F_SETFL, O_NONBLOCK);
+	if (read(report, &told, sizeof(told)) == (ssize_t)sizeof(told))
 		*failure = told;
 	close(report);
 }
@@ -229,8 +274,8 @@ spio_launch_read_report(int report, struct failure *failure)
 static void
 hear(struct launch *launch)
 {
-	if (launch->left)
-		fcntl(launch->report, F_SETFL, O_NONBLOCK);
+	if (!launch->left)
+		spio_launch_await_report(launch->report, &launch->kid, -1);
 	spio_launch_read_report(launch->report, launch->plan.failure);
 	launch->report = -1;
 	launch->told = 1;

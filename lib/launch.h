@@ -54,8 +54,12 @@ int spio_launch(struct launch *launch, const char *command);
 /* Start what the plan has already: fn, or file with argv; 0 or an errno. */
 int spio_launch_plan(struct launch *launch);
 
-/* Read the pipe to its end, which comes when the child has left the memory, and
- * close it. */
+/* Wait until the child has told of its failure by the pipe, or has executed or
+ * ended; 0 if end came first.  The pipe's own end may not come: a process that
+ * another thread has forked meanwhile may keep it. */
+int spio_launch_await_report(int report, const struct kid *kid, long long end);
+
+/* Read what it has told, if anything, and close the pipe. */
 void spio_launch_read_report(int report, struct failure *failure);
 
 /* Block all signals, libc's own too where it can be done, and undo it. */

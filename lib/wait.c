@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -45,25 +44,25 @@ kid_of(const struct spawnio_child *child)
 	return kid;
 }
 
-/* It has only a copy of the memory.  0 if end came first. */
+/* It has only a copy of the memory. */
+static void
+read_report(struct spawnio_child *child)
+{
+	spio_launch_read_report(child->reserved_report,
+	    spio_wait_failure(child));
+	child->reserved_report = -1;
+}
+
+/* 0 if end came first. */
 static int
 await_report(struct spawnio_child *child, long long end)
 {
-	struct pollfd pipe = { .fd = child->reserved_report, .events = POLLIN };
-	int left, n;
+	const struct kid kid = kid_of(child);
 
-	do {
-		left = spio_left(end);
-		n = poll(&pipe, 1, left);
-		/* Without a limit a read waits, too, where poll() cannot. */
-		if (n == 1 || (n == -1 && errno != EINTR && end < 0)) {
-			spio_launch_read_report(pipe.fd,
-			    spio_wait_failure(child));
-			child->reserved_report = -1;
-			return 1;
-		}
-	} while (left > 0);
-	return 0;
+	if (!spio_launch_await_report(child->reserved_report, &kid, end))
+		return 0;
+	read_report(child);
+	return 1;
 }
 
 /* Wait until the child has left the memory; 0 if end came first. */
@@ -107,18 +106,16 @@ spawnio_child_await(struct spawnio_child *child, int timeout, int *error)
 }
 
 /* The status is there when the child has left the memory, which the kernel may
- * not have said of one that was killed.  A process that was forked meanwhile
- * may keep the pipe open, with nothing more to come. */
+ * not have said of one that was killed. */
 static int
 reap(struct spawnio_child *child, int *status)
 {
 	struct kid kid = kid_of(child);
 	int told = -1, err = spio_reap(&kid, &told);
 
-	await(child, spio_deadline(0));
 	if (child->reserved_report >= 0)
-		close(child->reserved_report);
-	child->reserved_report = -1;
+		read_report(child);
+	await(child, spio_deadline(0));
 	child->pid = 0;
 	child->pidfd = -1;
 	if (err == 0 && status != NULL)

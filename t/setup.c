@@ -1467,6 +1467,57 @@ START_TEST(memory_is_the_callers_but_with_other_ids)
 }
 END_TEST
 
+/* It has what the child has, the library's own descriptors among that. */
+SPAWNIO_IN_CHILD static int
+leave_one_behind(void *arg)
+{
+	const struct timespec pause = { 30, 0 };
+	struct note *note = arg;
+	long pid = child_syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		child_nanosleep(&pause, NULL);
+		child_exit(0);
+	}
+	note->result = (int)pid;
+	return 0;
+}
+
+START_TEST(call_does_not_wait_for_what_before_exec_has_forked)
+{
+	struct note *note = new_note();
+	struct spawnio_how how = program(nothing);
+
+	if (_i == 1)
+		refuse(SYS_clone3, 0, ENOSYS);
+	how.before_exec = leave_one_behind;
+	how.arg = note;
+	assert_exit(ran(&how), 0);
+	ck_assert_int_eq(kill(note->result, SIGKILL), 0);
+	free_note(note);
+}
+END_TEST
+
+START_TEST(await_does_not_wait_for_what_before_exec_has_forked)
+{
+	struct note *note = new_note();
+	struct spawnio_how how = shell("exec sleep 30");
+	struct spawnio_child child;
+	int error = -1, status;
+
+	how.flags = SPAWNIO_ASYNC;
+	how.before_exec = leave_one_behind;
+	how.arg = note;
+	begin(&how, &child);
+	ck_assert_int_eq(spawnio_child_await(&child, -1, &error), 0);
+	ck_assert_int_eq(error, 0);
+	ck_assert_int_eq(kill(note->result, SIGKILL), 0);
+	ck_assert_int_eq(spawnio_child_stop(&child, -1, &status), 0);
+	assert_killed(status, SIGTERM);
+	free_note(note);
+}
+END_TEST
+
 /* --- order --- */
 
 /* Each asks for what fails; the first of them is the error.  Nobody may lower
@@ -1531,6 +1582,12 @@ add_before_exec(TCase *tcase)
 		tcase_add_test(tcase,
 		    async_error_of_before_exec_is_told_by_await);
 	}
+	tcase_add_loop_test(tcase,
+	    call_does_not_wait_for_what_before_exec_has_forked, 0,
+	    may_refuse() ? 2 : 1);
+	if (engine_is("fork"))
+		tcase_add_test(tcase,
+		    await_does_not_wait_for_what_before_exec_has_forked);
 	tcase_add_test(tcase, memory_is_the_callers_but_with_other_ids);
 	tcase_add_test(tcase, first_in_order_is_the_error);
 }
