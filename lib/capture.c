@@ -29,6 +29,7 @@ struct output {
  * that is to be stopped, when the child has. */
 struct flow {
 	struct kid kid;
+	int mute;		/* its pidfd has told of the end already */
 	int in;			/* or -1: no more input, or nobody reads it */
 	const char *input;
 	size_t left;
@@ -157,13 +158,14 @@ is_over(const struct flow *flow)
 	    spio_reap_await(&flow->kid, spio_deadline(0));
 }
 
-/* Where there is no pidfd to poll, a look every 10 ms. */
+/* Where there is no pidfd to poll, or it has told while the child is not to be
+ * had, as it is a debugger's still: a look every 10 ms. */
 static int
 patience(const struct flow *flow)
 {
 	int left = spio_left(flow->end);
 
-	if (flow->kid.pidfd < 0)
+	if (flow->kid.pidfd < 0 || flow->mute)
 		return left < 10 ? left : 10;
 	return flow->end < 0 ? -1 : left;
 }
@@ -180,7 +182,7 @@ turn(struct flow *flow, int cancel)
 	};
 	int n;
 
-	if (flow->why != 0 || outputs_are_over(flow))
+	if (!flow->mute && (flow->why != 0 || outputs_are_over(flow)))
 		at[3].fd = flow->kid.pidfd;
 	pthread_setcancelstate(cancel, NULL);
 	n = poll(at, 4, patience(flow));
@@ -189,6 +191,8 @@ turn(struct flow *flow, int cancel)
 		stop(flow, errno);
 	if (n <= 0)
 		return;
+	if (at[3].revents != 0)
+		flow->mute = 1;
 	if (at[0].revents != 0)
 		feed(flow);
 	if (at[1].revents != 0)

@@ -4,6 +4,7 @@
 #include "shorthand.h"
 
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -13,6 +14,7 @@
 #define MEGABYTE	((size_t)1 << 20)
 #define MORE	(300 * 1024)	/* than a pipe takes */
 #define THREADS	4
+#define SAMPLES	200
 
 static char *const cat[] = { (char *)"cat", NULL };
 static char *const sleeper[] = { (char *)"sleep", (char *)"60", NULL };
@@ -512,6 +514,71 @@ assert_fails(const struct spawnio_how *how, struct spawnio_capture *capture,
 	assert_error(spawnio_capture(how, capture), -1, error);
 	assert_error(waitpid(-1, NULL, WNOHANG | __WALL), -1, ECHILD);
 }
+
+/* The letter that ps(1) shows for a process. */
+static char
+state_of(pid_t pid)
+{
+	char name[32], text[64], *end;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	file = fopen(name, "re");
+	if (file == NULL || fgets(text, sizeof(text), file) == NULL)
+		_exit(2);
+	fclose(file);
+	end = strrchr(text, ')');
+	return end != NULL ? end[2] : '\0';
+}
+
+/* A debugger of the command, which keeps its end to itself for a while: does
+ * the process that started it sleep meanwhile? */
+static _Noreturn void
+keep_from(pid_t caller, struct channel from, struct channel to)
+{
+	char text[16] = "";
+	int asleep = 0;
+	pid_t pid;
+
+	if (read(from.ours, text, sizeof(text) - 1) <= 0)
+		_exit(2);
+	pid = (pid_t)atoi(text);
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == -1)
+		asleep = SAMPLES;
+	if (write(to.ours, "\n", 1) != 1)
+		_exit(2);
+	for (int i = 0; asleep == 0 && state_of(pid) != 'Z'; i++)
+		if (i == 10000 || usleep(1000) == -1)
+			_exit(2);
+	for (int i = 0; i < SAMPLES && asleep < SAMPLES; i++) {
+		asleep += state_of(caller) == 'S';
+		usleep(1000);
+	}
+	waitpid(pid, NULL, __WALL);
+	_exit(asleep < SAMPLES / 10);
+}
+
+START_TEST(child_that_a_debugger_has_is_waited_for_in_sleep)
+{
+	struct channel from = from_commands(), to = to_commands();
+	struct spawnio_how how = shell("echo $$ >/proc/self/fd/%d; "
+	    "read x </proc/self/fd/%d; exit 3", from.theirs, to.theirs);
+	struct spawnio_capture capture = with_input("", 0);
+	pid_t caller = getpid(), debugger = fork();
+	int status;
+
+	ck_assert_int_ge(debugger, 0);
+	if (debugger == 0)
+		keep_from(caller, from, to);
+	do_capture(&how, &capture);
+	assert_exit(capture.status, 3);
+	ck_assert_int_eq(waitpid(debugger, &status, 0), debugger);
+	assert_exit(status, 0);
+	let_go(&capture);
+	close_channel(from);
+	close_channel(to);
+}
+END_TEST
 
 START_TEST(output_up_to_the_limit_is_no_error)
 {
@@ -1123,6 +1190,12 @@ add_ends(TCase *tcase)
 {
 	tcase_add_test(tcase, function_waits_until_the_outputs_are_closed);
 	tcase_add_test(tcase, function_waits_until_the_child_has_ended);
+	if (emulated())
+		left_out("emulator without ptrace(2): "
+		    "child_that_a_debugger_has_is_waited_for_in_sleep");
+	else
+		tcase_add_test(tcase,
+		    child_that_a_debugger_has_is_waited_for_in_sleep);
 	tcase_add_test(tcase, output_up_to_the_limit_is_no_error);
 	tcase_add_loop_test(tcase, output_over_the_limit_is_efbig, 0, 2);
 	tcase_add_loop_test(tcase, child_without_end_is_stopped_at_the_limit,
