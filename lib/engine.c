@@ -258,6 +258,13 @@ clone_any(struct launch *launch, uint64_t flags, char *stack, size_t size)
 	return spio_clone(flags | SIGCHLD, stack + size, spio_child_main, plan);
 }
 
+static int
+note(struct launch *launch, const char *call)
+{
+	launch->call = call;
+	return errno;
+}
+
 /* A stack for fn, above a guard page; 0 or an errno. */
 static int
 map_stack(struct launch *launch)
@@ -271,10 +278,11 @@ map_stack(struct launch *launch)
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (p == MAP_FAILED)
-		return errno;
+		return note(launch, "mmap");
 	launch->stack = p;
 	launch->stack_mapped = size;
-	return mprotect(p, page, PROT_NONE) == 0 ? 0 : errno;
+	return mprotect(p, page, PROT_NONE) == 0 ? 0 :
+	    note(launch, "mprotect");
 }
 
 static void
@@ -356,10 +364,10 @@ make_report(struct launch *launch, int report[2])
 	int end, err = 0;
 
 	if (pipe2(report, O_CLOEXEC) == -1)
-		return errno;
+		return note(launch, "pipe2");
 	if (spio_moves_overwrite(plan->move, plan->moves, report[1])) {
 		end = spio_moves_copy(plan->move, plan->moves, report[1]);
-		err = end == -1 ? errno : 0;
+		err = end == -1 ? note(launch, "fcntl") : 0;
 		close(report[1]);
 		report[1] = end;
 	}

@@ -435,6 +435,8 @@ which_failed(const struct launch *launch, int err)
 {
 	if (launch->exec_error != 0)
 		return name_of(launch->plan.failure);
+	if (launch->call != NULL)
+		return launch->call;
 	return err != ENOTSUP && err != E2BIG ? "clone" : NULL;
 }
 

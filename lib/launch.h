@@ -36,6 +36,7 @@ struct launch {
 	int ticketed;		/* for, and it is one of them */
 	struct kid kid;
 	int exec_error;		/* an errno, where the engine can tell */
+	const char *call;	/* that failed before the clone; or NULL */
 	int told;		/* plan.failure is filled in, or will be */
 	int left;		/* a copy of the memory, with the report in */
 

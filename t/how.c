@@ -978,6 +978,26 @@ START_TEST(failed_names_the_call_for_the_child)
 }
 END_TEST
 
+START_TEST(failed_names_the_call_before_there_is_a_child)
+{
+	const char *failed = "unset";
+	struct spawnio_how how = program(nothing);
+	struct rlimit old, none;
+	int error;
+
+	how.failed = &failed;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	error = spawnio_run(&how) == -1 ? errno : 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(error, EMFILE);
+	ck_assert_ptr_nonnull(failed);
+	ck_assert_str_eq(failed, "pipe2");
+}
+END_TEST
+
 /* --- what is not valid --- */
 
 static const struct spawnio_move to_input[] = { { 1, 0 } };
@@ -1626,6 +1646,9 @@ add_waiting(TCase *tcase)
 	tcase_add_test(tcase, failed_is_null_without_a_failure);
 	tcase_add_test(tcase, failed_is_null_where_no_system_call_failed);
 	tcase_add_test(tcase, failed_names_the_call_for_the_child);
+	if (!engine_is("posix_spawn"))
+		tcase_add_test(tcase,
+		    failed_names_the_call_before_there_is_a_child);
 }
 
 static void
