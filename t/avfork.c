@@ -46,6 +46,7 @@ END_TEST
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 #define IN_FLIGHT	16	/* libspawnio(7): at the same time */
 #define SMALLEST	((size_t)28 * 1024)
+#define FAR		20000	/* milliseconds: longer than any test */
 #define SPARE		2048	/* for the frames above fn and the last one */
 
 /* What fn gets: in memory that is also shared with a copy of this process, so
@@ -58,6 +59,7 @@ struct task {
 	uint64_t mask;
 	const char *file;
 	char *const *argv;
+	pid_t parent;		/* whose end fn waits for */
 	void *place;		/* the first frame, of a stack used down */
 	size_t depth;		/* to so many bytes below */
 	int fd;
@@ -142,6 +144,16 @@ note_mask(void *arg)
 	return 0;
 }
 
+/* Before it makes any call. */
+SPAWNIO_IN_CHILD static int
+note_given_mask(void *arg)
+{
+	struct task *task = arg;
+
+	task->mask = task->child.mask;
+	return 0;
+}
+
 SPAWNIO_IN_CHILD static void
 pause_a_little(void)
 {
@@ -169,6 +181,19 @@ execute(void *arg)
 
 	child_setmask(task->child.mask);
 	return child_execve(task->file, task->argv, nothing);
+}
+
+/* Tell what is in memory that the caller has left. */
+SPAWNIO_IN_CHILD static int
+outlive(void *arg)
+{
+	struct task *task = arg;
+	int i;
+
+	for (i = 0; i < FAR && child_getppid() == task->parent; i++)
+		pause_a_little();
+	return i == FAR ? -ETIMEDOUT :
+	    (int)child_write(task->fd, task->place, 6);
 }
 
 SPAWNIO_IN_CHILD static int
@@ -278,6 +303,18 @@ START_TEST(shared_tells_whose_memory_it_is)
 	if (!emulated())
 		ck_assert_int_eq(child.shared != 0, !engine_is("fork"));
 	ck_assert_int_eq(spawnio_child_wait(&child, -1, NULL), 0);
+}
+END_TEST
+
+START_TEST(no_pipes_are_made)
+{
+	struct task *task = new_task();
+
+	start(task, note);
+	for (int fd = 0; fd < 3; fd++)
+		ck_assert_int_eq(task->child.fd[fd], -1);
+	end(task);
+	free_task(task);
 }
 END_TEST
 
@@ -500,6 +537,21 @@ START_TEST(mask_is_the_callers)
 }
 END_TEST
 
+START_TEST(mask_is_there_when_fn_begins)
+{
+	struct task *task = new_task();
+	uint64_t own;
+
+	block(SIGUSR2);
+	child_sigprocmask(SIG_SETMASK, NULL, &own);
+	start(task, note_given_mask);
+	end(task);
+	ck_assert_uint_eq(task->mask, own);
+	unblock(SIGUSR2);
+	free_task(task);
+}
+END_TEST
+
 START_TEST(caught_signals_have_their_default_action)
 {
 	struct task *task = new_task();
@@ -649,9 +701,26 @@ START_TEST(no_pidfd_without_request)
 }
 END_TEST
 
-START_TEST(no_descriptor_left_is_emfile)
+START_TEST(pidfd_is_minus_1_if_the_kernel_has_none)
 {
 	struct task *task = new_task();
+
+#ifdef SYS_pidfd_open
+	refuse(SYS_pidfd_open, 0, ENOSYS);
+#endif
+	refuse(SYS_clone3, 0, ENOSYS);
+	task->child.flags = SPAWNIO_CHILD_PIDFD;
+	task->result = 3;
+	start(task, note);
+	ck_assert_int_eq(task->child.pidfd, -1);
+	assert_exit(end(task), 3);
+	free_task(task);
+}
+END_TEST
+
+static struct rlimit
+leave_no_descriptor(void)
+{
 	int fd = dup(0);
 	struct rlimit limit, less;
 
@@ -661,8 +730,33 @@ START_TEST(no_descriptor_left_is_emfile)
 	less = limit;
 	less.rlim_cur = (rlim_t)fd;
 	setrlimit(RLIMIT_NOFILE, &less);
+	return limit;
+}
+
+START_TEST(no_descriptor_left_is_emfile)
+{
+	struct task *task = new_task();
+	struct rlimit limit = leave_no_descriptor();
+
 	task->child.flags = SPAWNIO_CHILD_PIDFD;
 	assert_error(avfork(note, task, &task->child), -1, EMFILE);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_error(wait(NULL), -1, ECHILD);
+	free_task(task);
+}
+END_TEST
+
+/* The pipe that tells the result. */
+START_TEST(engine_avfork_alone_needs_no_descriptor)
+{
+	struct task *task = new_task();
+	struct rlimit limit = leave_no_descriptor();
+
+	if (engine_is("avfork")) {
+		start(task, note);
+		end(task);
+	} else
+		assert_error(avfork(note, task, &task->child), -1, EMFILE);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	assert_error(wait(NULL), -1, ECHILD);
 	free_task(task);
@@ -800,6 +894,80 @@ START_TEST(streams_are_inherited)
 }
 END_TEST
 
+/* Those without close-on-exec, and no others. */
+START_TEST(program_inherits_streams_without_e)
+{
+	FILE *without = open_command("w", "cat"), *with = open_command("we",
+	    "cat");
+	struct task *task = new_task();
+	char text[96];
+	char *argv[] = { (char *)"sh", (char *)"-c", text, NULL };
+
+	snprintf(text, sizeof(text), "test -e /proc/self/fd/%d && "
+	    "! test -e /proc/self/fd/%d", fileno(without), fileno(with));
+	task->file = "/bin/sh";
+	task->argv = argv;
+	start(task, execute);
+	assert_exit(end(task), 0);
+	assert_exit(close_command(without), 0);
+	assert_exit(close_command(with), 0);
+	free_task(task);
+}
+END_TEST
+
+static atomic_int handled;
+
+static void
+count_fork(void)
+{
+	atomic_fetch_add(&handled, 1);
+}
+
+START_TEST(fork_handlers_are_not_called)
+{
+	struct task *task = new_task();
+
+	ck_assert_int_eq(pthread_atfork(count_fork, count_fork, count_fork),
+	    0);
+	start(task, note);
+	end(task);
+	ck_assert_int_eq(atomic_load(&handled), 0);
+	free_task(task);
+}
+END_TEST
+
+/* The caller ends, or executes a program. */
+static void
+leave_child_behind(void *arg)
+{
+	struct task *task = arg;
+	char text[] = "right";
+
+	task->place = text;
+	task->parent = getpid();
+	start(task, outlive);
+	if (task->result == 1)
+		execl("/bin/sh", "sh", "-c", ":", (char *)NULL);
+	_exit(0);
+}
+
+START_TEST(child_keeps_the_memory)
+{
+	struct channel from = from_commands();
+	struct task *task = new_task();
+	char text[6] = "";
+
+	task->fd = from.theirs;
+	task->result = _i;
+	in_child(leave_child_behind, task);
+	close(from.theirs);
+	ck_assert_int_eq(read(from.ours, text, sizeof(text)), sizeof(text));
+	ck_assert_str_eq(text, "right");
+	close(from.ours);
+	free_task(task);
+}
+END_TEST
+
 /* --- many --- */
 
 START_TEST(more_than_may_be_in_flight)
@@ -810,6 +978,10 @@ START_TEST(more_than_may_be_in_flight)
 		tasks[i] = new_task();
 		tasks[i]->result = (int)i;
 		start(tasks[i], i < IN_FLIGHT ? wait_for_gate : note);
+		/* Those beyond are made by vfork: they have left by now. */
+		if (i >= IN_FLIGHT && engine_is("avfork"))
+			ck_assert_int_eq(spawnio_child_await(&tasks[i]->child,
+			    0, NULL), 0);
 	}
 	for (size_t i = 0; i < COUNT(tasks); i++)
 		atomic_store(&tasks[i]->gate, 1);
@@ -874,6 +1046,36 @@ START_TEST(any_number_of_threads)
 }
 END_TEST
 
+static void *
+start_when_cancelled(void *arg)
+{
+	struct task *task = arg;
+
+	pthread_cancel(pthread_self());
+	task->child.flags = SPAWNIO_CHILD_PIDFD;
+	task->result = 3;
+	if (avfork(note, task, &task->child) > 0)
+		spawnio_child_wait(&task->child, -1, &task->result);
+	pthread_testcancel();
+	task->result = -1;
+	return NULL;
+}
+
+START_TEST(no_cancellation_point)
+{
+	struct task *task = new_task();
+	pthread_t thread;
+	void *result;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, start_when_cancelled,
+	    task), 0);
+	pthread_join(thread, &result);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+	assert_exit(task->result, 3);
+	free_task(task);
+}
+END_TEST
+
 /* --- the suite --- */
 
 static void
@@ -882,6 +1084,7 @@ add_results(TCase *tcase)
 	tcase_add_test(tcase, fn_runs_in_a_child);
 	tcase_add_test(tcase, pid_is_that_of_the_child);
 	tcase_add_test(tcase, shared_tells_whose_memory_it_is);
+	tcase_add_test(tcase, no_pipes_are_made);
 	tcase_add_test(tcase, low_8_bits_of_the_status_count);
 	tcase_add_test(tcase, negative_result_is_an_errno);
 	tcase_add_loop_test(tcase, errno_of_an_exec_is_told, 0, 3);
@@ -906,6 +1109,7 @@ add_signals(TCase *tcase)
 	else
 		tcase_add_test(tcase, all_signals_are_blocked);
 	tcase_add_test(tcase, mask_is_the_callers);
+	tcase_add_test(tcase, mask_is_there_when_fn_begins);
 	tcase_add_test(tcase, caught_signals_have_their_default_action);
 	tcase_add_test(tcase, ignored_signals_stay_ignored);
 }
@@ -926,7 +1130,12 @@ add_pidfd(TCase *tcase)
 {
 	tcase_add_test(tcase, pidfd_on_request);
 	tcase_add_test(tcase, no_pidfd_without_request);
+	if (may_refuse())
+		tcase_add_test(tcase, pidfd_is_minus_1_if_the_kernel_has_none);
+	else
+		left_out("no seccomp: pidfd_is_minus_1_if_the_kernel_has_none");
 	tcase_add_test(tcase, no_descriptor_left_is_emfile);
+	tcase_add_test(tcase, engine_avfork_alone_needs_no_descriptor);
 	tcase_add_test(tcase, status_that_was_lost);
 	tcase_add_test(tcase, somebody_else_has_waited);
 }
@@ -946,8 +1155,16 @@ static void
 add_many(TCase *tcase)
 {
 	tcase_add_test(tcase, streams_are_inherited);
-	if (goes_on())
+	tcase_add_test(tcase, program_inherits_streams_without_e);
+	tcase_add_test(tcase, fork_handlers_are_not_called);
+	if (goes_on()) {
+		tcase_add_loop_test(tcase, child_keeps_the_memory, 0, 2);
 		tcase_add_test(tcase, more_than_may_be_in_flight);
+	}
+	if (MAY_CANCEL)
+		tcase_add_test(tcase, no_cancellation_point);
+	else
+		left_out("sanitizer: no_cancellation_point");
 	if (engine_is("avfork"))
 		tcase_add_loop_test(tcase, quiesce_waits_for_fn, 0, 2);
 	if (emulated())

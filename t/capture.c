@@ -1133,6 +1133,52 @@ START_TEST(cancelled_thread_kills_the_child_and_waits_for_it)
 }
 END_TEST
 
+/* In pages. */
+static long
+mapped(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	long pages = 0;
+
+	ck_assert_ptr_nonnull(statm);
+	ck_assert_int_eq(fscanf(statm, "%ld", &pages), 1);
+	fclose(statm);
+	return pages;
+}
+
+static void
+cancel_after(size_t size)
+{
+	struct channel from = from_commands();
+	struct spawnio_how how = shell("head -c %lu /dev/zero; "
+	    "echo >/proc/self/fd/%d; exec sleep 60", (unsigned long)size,
+	    from.theirs);
+	pthread_t thread;
+	void *result;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, capture_it, &how), 0);
+	await(from);
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+	close_channel(from);
+}
+
+/* The first leaves what is kept for the next thread. */
+START_TEST(cancelled_thread_frees_what_was_read)
+{
+	const size_t size = 16 * MEGABYTE;
+	long before;
+
+	cancel_after(size);
+	before = mapped();
+	for (int i = 0; i < 4; i++)
+		cancel_after(size);
+	ck_assert_int_lt((mapped() - before) * sysconf(_SC_PAGESIZE),
+	    2 * (long)size);
+}
+END_TEST
+
 /* The child has closed its outputs, and only its end is waited for. */
 START_TEST(cancelled_thread_waits_for_the_end_only)
 {
@@ -1256,6 +1302,7 @@ add_others(TCase *tcase)
 	if (MAY_CANCEL) {
 		tcase_add_loop_test(tcase,
 		    cancelled_thread_kills_the_child_and_waits_for_it, 0, 2);
+		tcase_add_test(tcase, cancelled_thread_frees_what_was_read);
 		tcase_add_test(tcase, cancelled_thread_waits_for_the_end_only);
 	} else
 		left_out("sanitizer: tests of cancellation");

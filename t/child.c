@@ -5,6 +5,8 @@
 
 #include "fixture.h"
 
+#include "supervisor.h"
+
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -648,6 +650,26 @@ CHILD_TEST(one_signal_gets_its_default)
 	assert_gives(child_sigaction(0, NULL, &action), -EINVAL);
 }
 
+CHILD_TEST(sigaction_sets_an_action)
+{
+	struct child_action action, old;
+	struct sigaction got;
+
+	memset(&action, 0, sizeof(action));
+	on_signal(SIGUSR1, ignore_it, SA_RESTART);
+	action.handler = 1;
+	assert_gives(child_sigaction(SIGUSR1, &action, &old), 0);
+	ck_assert(old.handler == (uintptr_t)ignore_it || THREAD_SANITIZER);
+	ck_assert_int_eq(sigaction(SIGUSR1, NULL, &got), 0);
+	ck_assert(got.sa_handler == SIG_IGN);
+	ck_assert_int_eq(got.sa_flags & SA_RESTART, 0);
+	action.handler = 0;
+	assert_gives(child_sigaction(SIGUSR1, &action, &old), 0);
+	ck_assert_uint_eq(old.handler, 1);
+	ck_assert_int_eq(sigaction(SIGUSR1, NULL, &got), 0);
+	ck_assert(got.sa_handler == SIG_DFL);
+}
+
 static void
 set_three(void)
 {
@@ -878,6 +900,37 @@ START_TEST(path_is_searched)
 }
 END_TEST
 
+/* Those with which the search goes on, and one that ends it. */
+static const struct sv_call execs[] = {
+	{ SYS_execve, { ESTALE, ENODEV, ETIMEDOUT, EACCES, EIO } }
+};
+
+static void
+one_and_two_body(int i)
+{
+	char both[] = "both", *arg[] = { both, NULL };
+
+	(void)i;
+	_exit(-child_execvpe("both", arg, no_strings, "one:two"));
+}
+
+/* Only the first file fails so. */
+START_TEST(search_goes_on_after_some_errors)
+{
+	struct supervisor *sv = sv_start(execs, COUNT(execs));
+	int status;
+
+	ck_assert_ptr_nonnull(sv);
+	atomic_store(&sv->which, _i);
+	atomic_store(&sv->extent, SV_ONCE);
+	sv_arm(sv, SV_CHILD, 1);
+	status = status_of(one_and_two_body, 0);
+	ck_assert_int_eq(atomic_load(&sv->failed), 1);
+	sv_disarm(sv);
+	assert_exit(status, execs[0].err[_i] == EIO ? EIO : 2);
+}
+END_TEST
+
 /* So many letters and then a text. */
 static const char *
 letters(size_t n, const char *text)
@@ -1005,6 +1058,7 @@ add_signals(TCase *tcase)
 	tcase_add_test(tcase, mask_is_set);
 	tcase_add_test(tcase, all_signals_are_blocked);
 	tcase_add_test(tcase, one_signal_gets_its_default);
+	tcase_add_test(tcase, sigaction_sets_an_action);
 	tcase_add_test(tcase, caught_signals_get_their_defaults);
 	tcase_add_test(tcase, some_signals_get_their_defaults);
 	tcase_add_test(tcase, all_signals_get_their_defaults);
@@ -1022,6 +1076,11 @@ add_ends(TCase *tcase)
 		tcase_add_test(tcase, exec_fails);
 	}
 	tcase_add_loop_test(tcase, path_is_searched, 0, COUNT(searches));
+	if (sv_works())
+		tcase_add_loop_test(tcase, search_goes_on_after_some_errors,
+		    0, SV_ERRNOS);
+	else
+		left_out("no seccomp: search_goes_on_after_some_errors");
 	tcase_add_test(tcase, names_are_too_long);
 	tcase_add_test(tcase, elements_are_too_long);
 }

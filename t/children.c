@@ -647,6 +647,51 @@ START_TEST(stop_is_for_the_child_alone_if_it_leads_no_group)
 }
 END_TEST
 
+/* Its number, and that of its group, could be another's. */
+START_TEST(nobody_is_stopped_if_somebody_else_has_waited)
+{
+	struct channel from = from_commands(), to = to_commands();
+	struct spawnio_how how = shell("(trap '' TERM; "
+	    "read x </proc/self/fd/%d; echo >/proc/self/fd/%d) & exit 4",
+	    to.theirs, from.theirs);
+	struct spawnio_child child;
+	int result, status = 4 << 8;
+
+	how.flags = SPAWNIO_SETPGROUP;
+	begin(&how, &child);
+	ck_assert_int_eq(waitpid(child.pid, NULL, 0), child.pid);
+	errno = 0;
+	result = spawnio_child_stop(&child, 0, &status);
+	ck_assert_int_eq(errno, result == 0 ? 0 : ECHILD);
+	assert_exit(status, 4);
+	assert_error(spawnio_child_stop(&child, 0, NULL), -1, EINVAL);
+	release(to);
+	await(from);
+	assert_all_gone(from);
+	close_channel(to);
+}
+END_TEST
+
+/* As one that has changed its user. */
+START_TEST(child_that_may_not_be_signalled_is_waited_for)
+{
+	struct channel to = to_commands();
+	struct spawnio_how how = waiting(to);
+	struct spawnio_child child;
+	struct storm storm;
+
+	refuse(SYS_kill, 0, EPERM);
+#ifdef SYS_pidfd_send_signal
+	refuse(SYS_pidfd_send_signal, 0, EPERM);
+#endif
+	begin(&how, &child);
+	start_storm(&storm, to);
+	assert_exit(stop(&child, 0), 3);
+	join_storm(&storm);
+	close_channel(to);
+}
+END_TEST
+
 static void *
 start_and_stop(void *arg)
 {
@@ -735,6 +780,16 @@ START_TEST(stream_pid_is_that_of_the_child)
 	errno = 0;
 	pid = spawnio_stream_pid(stream);
 	ck_assert_int_eq(errno, 0);
+	ck_assert_int_eq(atoi(rest_of(stream)), pid);
+	assert_exit(close_command(stream), 0);
+}
+END_TEST
+
+START_TEST(stream_pid_is_that_of_a_command_without_a_shell)
+{
+	FILE *stream = open_command("r", "cat /proc/self/stat");
+	pid_t pid = spawnio_stream_pid(stream);
+
 	ck_assert_int_eq(atoi(rest_of(stream)), pid);
 	assert_exit(close_command(stream), 0);
 }
@@ -1237,12 +1292,16 @@ add_stop(TCase *tcase)
 	    sigkill_goes_to_the_group_though_the_child_has_ended, 0, 2);
 	tcase_add_test(tcase,
 	    stop_is_for_the_child_alone_if_it_leads_no_group);
+	tcase_add_test(tcase, nobody_is_stopped_if_somebody_else_has_waited);
 }
 
 static void
 add_streams(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, stream_pid_is_that_of_the_child, 0, 2);
+	if (!engine_is("posix_spawn"))
+		tcase_add_test(tcase,
+		    stream_pid_is_that_of_a_command_without_a_shell);
 	tcase_add_loop_test(tcase, stream_wait_tells_the_status, 0,
 	    COUNT(types));
 	tcase_add_test(tcase, stream_may_be_read_after_the_wait);
@@ -1276,6 +1335,12 @@ add_storms(TCase *tcase)
 	tcase_add_test(tcase, signals_do_not_interrupt_stream_wait);
 	tcase_add_test(tcase,
 	    stream_stop_waits_without_limit_if_grace_is_negative);
+	if (may_refuse())
+		tcase_add_test(tcase,
+		    child_that_may_not_be_signalled_is_waited_for);
+	else
+		left_out("no seccomp: "
+		    "child_that_may_not_be_signalled_is_waited_for");
 }
 
 static void

@@ -989,6 +989,40 @@ START_TEST(death_signal_is_not_for_the_end_of_another_thread)
 }
 END_TEST
 
+/* The child, a copy, finds that it has another parent: there is much for it to
+ * do before it asks for the signal. */
+static void
+leave_child_behind(void *arg)
+{
+	static struct spawnio_rlimit limits[50000];
+	struct spawnio_how how = *(struct spawnio_how *)arg;
+	struct spawnio_child child;
+
+	for (size_t i = 0; i < COUNT(limits); i++)
+		limits[i].resource = RLIMIT_CORE;
+	how.death_signal = SIGKILL;
+	how.rlimits = limits;
+	how.rlimit_count = COUNT(limits);
+	how.uid = getuid();
+	how.flags = SPAWNIO_ASYNC | SPAWNIO_SETUID;
+	ck_assert_int_eq(spawnio_start(&how, &child), 0);
+}
+
+START_TEST(death_signal_is_for_a_parent_that_has_ended_too)
+{
+	struct channel from = from_commands();
+	struct spawnio_how how = shell("exec sleep 60");
+	long begun = milliseconds();
+	char byte;
+
+	in_child(leave_child_behind, &how);
+	close(from.theirs);
+	ck_assert_int_eq(read(from.ours, &byte, 1), 0);
+	ck_assert_int_lt(milliseconds() - begun, FAR);
+	close(from.ours);
+}
+END_TEST
+
 /* A change of the user resets it: it is set last. */
 START_TEST(death_signal_is_kept_with_another_user)
 {
@@ -1438,6 +1472,62 @@ START_TEST(async_error_of_before_exec_is_told_by_await)
 }
 END_TEST
 
+/* A stream's is awaited as a child's is. */
+START_TEST(async_error_is_told_by_await_of_a_stream)
+{
+	struct note *note = new_note();
+	struct spawnio_how how = with_note(program(nothing), note);
+	int error = 99;
+	FILE *stream;
+
+	note->result = _i == 0 ? 0 : -EDOM;
+	how.before_exec = wait_for_gate;
+	how.flags = SPAWNIO_ASYNC;
+	stream = opened(&how, "w");
+	assert_error(spawnio_stream_await(stream, 0, &error), -1, ETIMEDOUT);
+	assert_error(spawnio_stream_await(stream, 20, &error), -1, ETIMEDOUT);
+	ck_assert_int_eq(error, 99);
+	atomic_store(&note->gate, 1);
+	ck_assert_int_eq(spawnio_stream_await(stream, -1, &error), 0);
+	ck_assert_int_eq(error, -note->result);
+	assert_exit(close_command(stream), _i == 0 ? 0 : 127);
+	free_note(note);
+}
+END_TEST
+
+static void *
+interrupt(void *arg)
+{
+	struct note *note = arg;
+
+	for (int i = 0; i < 10; i++) {
+		usleep(5000);
+		kill(getpid(), SIGUSR1);
+	}
+	atomic_store(&note->gate, 1);
+	return NULL;
+}
+
+START_TEST(signals_do_not_interrupt_await_of_a_stream)
+{
+	struct note *note = new_note();
+	struct spawnio_how how = with_note(program(nothing), note);
+	pthread_t thread;
+	FILE *stream;
+
+	on_signal(SIGUSR1, do_nothing, 0);
+	how.before_exec = wait_for_gate;
+	how.flags = SPAWNIO_ASYNC;
+	stream = opened(&how, "w");
+	ck_assert_int_eq(pthread_create(&thread, NULL, interrupt, note), 0);
+	ck_assert_int_eq(spawnio_stream_await(stream, -1, NULL), 0);
+	ck_assert_int_eq(atomic_load(&note->gate), 1);
+	pthread_join(thread, NULL);
+	assert_exit(close_command(stream), 0);
+	free_note(note);
+}
+END_TEST
+
 static int plain;
 
 SPAWNIO_IN_CHILD static int
@@ -1588,6 +1678,12 @@ add_before_exec(TCase *tcase)
 	if (engine_is("fork"))
 		tcase_add_test(tcase,
 		    await_does_not_wait_for_what_before_exec_has_forked);
+	if (engine_is("avfork")) {
+		tcase_add_loop_test(tcase,
+		    async_error_is_told_by_await_of_a_stream, 0, 2);
+		tcase_add_test(tcase,
+		    signals_do_not_interrupt_await_of_a_stream);
+	}
 	tcase_add_test(tcase, memory_is_the_callers_but_with_other_ids);
 	tcase_add_test(tcase, first_in_order_is_the_error);
 }
@@ -1679,6 +1775,7 @@ add_rights(TCase *tcase)
 	tcase_add_test(tcase, death_signal_comes_when_the_thread_ends);
 	tcase_add_test(tcase,
 	    death_signal_is_not_for_the_end_of_another_thread);
+	tcase_add_test(tcase, death_signal_is_for_a_parent_that_has_ended_too);
 	tcase_add_test(tcase, cgroup_that_is_none);
 	if (has_cgroups()) {
 		tcase_add_test(tcase, child_is_born_in_the_cgroup);
