@@ -8,11 +8,11 @@
 #include "stop.h"
 
 /* As long as nobody has reaped it, neither its number nor that of its group can
- * be another's. */
+ * be another's.  A forked copy of its parent has its pidfd, and no child. */
 void
 spio_stop_signal(const struct kid *kid, int sig)
 {
-	if (spio_reap_signal(kid, 0) != 0)
+	if (!spio_reap_is_child(kid))
 		return;
 	if (getpgid(kid->pid) == kid->pid)
 		kill(-kid->pid, sig);

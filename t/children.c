@@ -1182,8 +1182,46 @@ END_TEST
 #endif
 
 static void
+wait_for_copy(void *child)
+{
+	int unset = 99;
+
+	assert_error(spawnio_child_wait(child, -1, &unset), -1, ECHILD);
+	ck_assert_int_eq(unset, 99);
+}
+
+static void
+stop_copy(void *child)
+{
+	int unset = 99;
+
+	assert_error(spawnio_child_stop(child, 0, &unset), -1, ECHILD);
+	ck_assert_int_eq(unset, 99);
+}
+
+/* It has the process descriptor, too. */
+START_TEST(forked_copy_stops_no_child)
+{
+	struct channel to = to_commands();
+	struct spawnio_how how = waiting(to);
+	struct spawnio_child child;
+
+	how.flags = _i == 0 ? 0 : SPAWNIO_SETPGROUP;
+	begin(&how, &child);
+	in_child(wait_for_copy, &child);
+	in_child(stop_copy, &child);
+	release(to);
+	assert_exit(end(&child), 3);
+	close_channel(to);
+}
+END_TEST
+
+static void
 close_copy(void *stream)
 {
+	assert_error(spawnio_stream_pidfd(stream), -1, ECHILD);
+	assert_error(spawnio_stream_wait(stream, -1, NULL), -1, ECHILD);
+	assert_error(spawnio_stream_stop(stream, 0), -1, ECHILD);
 	assert_error(spclose(stream), -1, ECHILD);
 }
 
@@ -1293,6 +1331,7 @@ add_stop(TCase *tcase)
 	tcase_add_test(tcase,
 	    stop_is_for_the_child_alone_if_it_leads_no_group);
 	tcase_add_test(tcase, nobody_is_stopped_if_somebody_else_has_waited);
+	tcase_add_loop_test(tcase, forked_copy_stops_no_child, 0, 2);
 }
 
 static void
