@@ -93,6 +93,21 @@ print_and_exit(const char *text)
 	finish(0);
 }
 
+/* There is a program, or a command that was quoted. */
+static void
+check_rest(const struct options *options, const char *first)
+{
+	if (first == NULL && options->explain == NULL) {
+		warnx("no program to run");
+		say_more();
+	}
+	if (first != NULL && options->explain != NULL) {
+		warnx("the command to explain is one argument: %s is another",
+		    first);
+		say_more();
+	}
+}
+
 static void
 parse(struct options *options, int argc, char **argv)
 {
@@ -134,10 +149,7 @@ parse(struct options *options, int argc, char **argv)
 		default:
 			say_more();
 		}
-	if (optind == argc && options->explain == NULL) {
-		warnx("no program to run");
-		say_more();
-	}
+	check_rest(options, argv[optind]);
 }
 
 static char *

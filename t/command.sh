@@ -50,6 +50,7 @@ explains() {
 }
 
 refuses 'no such choice of shell' --shell=never true
+refuses 'one argument: file is another' --explain ls file
 if [ "$NATIVE" != 0 ]; then
 	explains 0 "argv[1]: 'a b'" 'ls "a b"'
 	explains 0 "assignment: 'x=1'" 'x=1 ls'
