@@ -55,6 +55,15 @@ watch(int fd, struct task *task, int is_pipe)
 		err(1, "epoll_ctl");
 }
 
+/* Before it is closed: a child in flight may have a copy of it, and then the
+ * loop would go on to tell of it. */
+static void
+ignore(int fd)
+{
+	if (epoll_ctl(loop, EPOLL_CTL_DEL, fd, NULL) == -1)
+		err(1, "epoll_ctl");
+}
+
 /* They wait for each other: cat(1) ends when nobody can write to gate. */
 static void
 begin(struct task *task, int gate, const struct spawnio_rlimit *limit)
@@ -89,6 +98,7 @@ read_some(struct task *task)
 	if (n > 0)
 		bytes += n;
 	if (n == 0) {
+		ignore(task->child.fd[1]);
 		close(task->child.fd[1]);
 		open_pipes--;
 	}
@@ -99,6 +109,7 @@ end(struct task *task)
 {
 	int status;
 
+	ignore(task->child.pidfd);
 	if (spawnio_child_wait(&task->child, 0, &status) == -1)
 		err(1, "spawnio_child_wait");
 	good += status == 0;
