@@ -1007,6 +1007,36 @@ START_TEST(quiesce_waits_for_fn)
 }
 END_TEST
 
+static void
+exit_while_fn_runs(void *task)
+{
+	start(task, wait_for_gate);
+	seek_no_leaks();
+	exit(0);
+}
+
+static long
+milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* And no longer: it has ended before the gate is opened. */
+START_TEST(exit_waits_a_second_for_fn)
+{
+	struct task *task = new_task();
+	long begun = milliseconds();
+
+	in_child(exit_while_fn_runs, task);
+	ck_assert_int_ge(milliseconds() - begun, 1000);
+	atomic_store(&task->gate, 1);
+	free_task(task);
+}
+END_TEST
+
 static void *
 start_many(void *arg)
 {
@@ -1152,6 +1182,13 @@ add_errors(TCase *tcase)
 }
 
 static void
+add_quiet(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, quiesce_waits_for_fn, 0, 2);
+	tcase_add_test(tcase, exit_waits_a_second_for_fn);
+}
+
+static void
 add_many(TCase *tcase)
 {
 	tcase_add_test(tcase, streams_are_inherited);
@@ -1166,7 +1203,7 @@ add_many(TCase *tcase)
 	else
 		left_out("sanitizer: no_cancellation_point");
 	if (engine_is("avfork"))
-		tcase_add_loop_test(tcase, quiesce_waits_for_fn, 0, 2);
+		add_quiet(tcase);
 	if (emulated())
 		left_out("emulator, whose fork(2) hangs beside threads: "
 		    "any_number_of_threads");
