@@ -170,7 +170,7 @@ start_without_memory(void)
 	start_with(memory_calls, COUNT(memory_calls));
 }
 
-static void wrong(const char *format, ...) FIXTURE_PRINTF(1, 2);
+static _Noreturn void wrong(const char *format, ...) FIXTURE_PRINTF(1, 2);
 
 static void
 wrong(const char *format, ...)
