@@ -1608,7 +1608,7 @@ main(void)
 
 	if (!sv_works())
 		return 77;
-	tcase_set_timeout(each, 60);
+	tcase_set_timeout(each, 120);	/* some take seconds alone */
 	tcase_add_checked_fixture(each, start, NULL);
 	tcase_add_checked_fixture(memory, start_without_memory, NULL);
 	tcase_add_checked_fixture(cancel, start, NULL);
