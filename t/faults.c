@@ -196,7 +196,7 @@ enum {
 };
 
 /* Who is to be stopped, and cannot be, ends by itself. */
-#define STOPPED	"sleep 0.1; exit 6"
+#define STOPPED	"sleep 0.03; exit 6"
 
 /* What is tried: each type of stream with what the command does, a system, a
  * capture, and an avfork().  The command's end is known by its status and what
