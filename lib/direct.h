@@ -22,7 +22,8 @@
 #define CWD_ROOM	256
 #define ENV_ROOM	160	/* strings, where one is to be added */
 #define ENV_MOST	512	/* strings */
-#define SEEN_WORDS	64	/* of 64 bits: most have one to themselves */
+#define SEEN_BITS	4096	/* most have one to themselves */
+#define WORD_BITS	(8 * sizeof(unsigned long))
 
 /* Where shells save descriptors, above those that a command can name. */
 #define SAVE_ABOVE	10
@@ -163,12 +164,12 @@ note(struct variables *found, const char *string)
 
 /* Has there been one of this hash?  There has from now on. */
 static int
-mark(uint64_t *seen, unsigned hash)
+mark(unsigned long *seen, unsigned hash)
 {
-	uint64_t bit = (uint64_t)1 << hash % 64;
+	unsigned long bit = 1ul << hash % WORD_BITS;
 	int was;
 
-	seen += hash / 64 % SEEN_WORDS;
+	seen += hash % SEEN_BITS / WORD_BITS;
 	was = (*seen & bit) != 0;
 	*seen |= bit;
 	return was;
@@ -190,12 +191,13 @@ is_again(const char *const *envp, int n)
 static const char *
 survey(const char *const *envp, struct variables *found)
 {
-	uint64_t seen[SEEN_WORDS];
+	unsigned long seen[SEEN_BITS / WORD_BITS];
 	unsigned hash;
+	size_t word;
 	int i;
 
-	for (i = 0; i < SEEN_WORDS; i++)
-		seen[i] = 0;
+	for (word = 0; word < SEEN_BITS / WORD_BITS; word++)
+		seen[word] = 0;
 	found->path = found->pwd = found->oldpwd = NULL;
 	for (i = 0; envp[i] != NULL; i++) {
 		if (i == ENV_MOST)

@@ -656,7 +656,7 @@ END_TEST
 START_TEST(stack_that_cannot_be_had_is_enomem)
 {
 	static const size_t sizes[] = { (size_t)-1, (size_t)-4096,
-		(size_t)1 << 62, ((size_t)-1) / 2 };
+		SIZE_MAX / 8 * 7, SIZE_MAX / 4 * 3 };
 	struct task *task = new_task();
 
 	task->child.stack_size = sizes[_i];

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #include <grp.h>
 #include <limits.h>
@@ -37,10 +38,10 @@
 
 /* The call's result is want, and errno is what it was. */
 #define assert_gives(call, want) do { \
-	long got_, want_ = (want); \
+	long long got_, want_ = (want); \
 	errno = ODD_ERRNO; \
 	got_ = (call); \
-	ck_assert_msg(got_ == want_, "%s gives %ld, not %ld", #call, got_, \
+	ck_assert_msg(got_ == want_, "%s gives %lld, not %lld", #call, got_, \
 	    want_); \
 	ck_assert_int_eq(errno, ODD_ERRNO); \
 } while (0)
@@ -234,10 +235,13 @@ END_TEST
 
 START_TEST(lseek_goes_far)
 {
-	int fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	const off_t far = (off_t)5 << 38;
+	int fd = child_open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	assert_gives(child_lseek(fd, 1L << 40, SEEK_SET), 1L << 40);
-	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 1L << 40);
+	assert_gives(child_lseek(fd, far, SEEK_SET), far);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), far);
+	assert_gives(child_lseek(fd, -far - 1, SEEK_CUR), -EINVAL);
+	assert_gives(child_lseek(fd, -far, SEEK_CUR), 0);
 	close(fd);
 }
 END_TEST
@@ -575,6 +579,12 @@ CHILD_TEST(priorities_are_set)
 	assert_gives(child_ioprio_set(NO_SIGNAL, 0, IDLE_CLASS), -EINVAL);
 }
 
+static void
+ignore_it(int signo)
+{
+	(void)signo;
+}
+
 START_TEST(nanosleep_sleeps)
 {
 	struct timespec time = { 0, 20000000 }, begin, end;
@@ -589,13 +599,23 @@ START_TEST(nanosleep_sleeps)
 }
 END_TEST
 
-/* --- signals --- */
-
-static void
-ignore_it(int signo)
+/* For as long as any libc's time lasts, but for the signal. */
+START_TEST(nanosleep_tells_what_is_left)
 {
-	(void)signo;
+	struct timespec time = { INT_MAX, 500000000 }, left = { 0, 0 };
+	struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+
+	on_signal(SIGALRM, ignore_it, 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_gives(child_nanosleep(&time, &left), -EINTR);
+	ck_assert_int_le(left.tv_sec, INT_MAX);
+	ck_assert_int_gt(left.tv_sec, INT_MAX - 1000);
+	ck_assert_int_gt(left.tv_nsec, 0);
+	ck_assert_int_lt(left.tv_nsec, 1000000000);
 }
+END_TEST
+
+/* --- signals --- */
 
 START_TEST(mask_is_set)
 {
@@ -770,22 +790,28 @@ START_TEST(exec_fails)
 }
 END_TEST
 
-/* Six arguments: the last is the offset. */
+/* Six arguments: the last, SPLICE_F_NONBLOCK, keeps it from waiting. */
 START_TEST(syscall_takes_six_arguments)
 {
-	int fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	long page = sysconf(_SC_PAGESIZE), start, mapped;
+	int fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600), end[2];
+	int64_t from = 3, to = 2;
+	char text[8] = "";
 
-	ck_assert_int_eq(ftruncate(fd, 2 * page), 0);
-	ck_assert_int_eq(pwrite(fd, "plum", 4, page), 4);
-	start = child_syscall(SYS_mmap, 0, page, 1, 2, fd, page);
-	ck_assert_int_gt(start, 0);
-	ck_assert_str_eq((const char *)start, "plum");
-	assert_gives(child_syscall(SYS_munmap, start, page, 0, 0, 0, 0), 0);
-	mapped = child_syscall(SYS_mmap, 0, page, 1, 2, fd, 1);
-	ck_assert_int_eq(mapped, -EINVAL);
+	ck_assert_int_eq(write(fd, "a plum", 6), 6);
+	ck_assert_int_eq(pipe2(end, O_CLOEXEC), 0);
+	assert_gives(child_syscall(SYS_splice, fd, (long)&from, end[1], 0, 2,
+	    SPLICE_F_NONBLOCK), 2);
+	ck_assert_int_eq(from, 5);
+	ck_assert_int_eq(read(end[0], text, sizeof(text)), 2);
+	ck_assert_str_eq(text, "lu");
+	assert_gives(child_syscall(SYS_splice, end[0], 0, fd, (long)&to, 2,
+	    SPLICE_F_NONBLOCK), -EAGAIN);
+	assert_gives(child_syscall(SYS_splice, end[0], 0, fd, (long)&to, 2,
+	    -1), -EINVAL);
+	close(end[0]);
+	close(end[1]);
 	close(fd);
-	assert_gives(child_syscall(-1, 0, 0, 0, 0, 0, 0), -ENOSYS);
+	assert_gives(child_syscall(9999, 0, 0, 0, 0, 0, 0), -ENOSYS);
 }
 END_TEST
 
@@ -1032,6 +1058,7 @@ add_processes(TCase *tcase)
 	tcase_add_test(tcase, scheduler_is_set);
 	tcase_add_test(tcase, priorities_are_set);
 	tcase_add_test(tcase, nanosleep_sleeps);
+	tcase_add_test(tcase, nanosleep_tells_what_is_left);
 }
 
 static void

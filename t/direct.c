@@ -1174,7 +1174,7 @@ END_TEST
 #define CHILD_ERRNOS	2
 
 static const struct sv_call child_calls[] = {
-	{ SYS_fcntl, { EMFILE, EPERM } },
+	{ SV_FCNTL, { EMFILE, EPERM } },
 	{ SYS_dup3, { EBUSY, EPERM } },
 	{ SYS_openat, { EMFILE, EPERM } },
 	{ SYS_statx, { ENOSYS, EPERM } },

@@ -51,14 +51,14 @@
 static const struct sv_call calls[] = {
 #if MAY_LIMIT
 	{ SYS_brk, { ENOMEM } },
-	{ SYS_mmap, { ENOMEM, EAGAIN } },
+	{ SV_MMAP, { ENOMEM, EAGAIN } },
 	{ SYS_mprotect, { ENOMEM, EACCES } },
 	{ SYS_madvise, { EINVAL, ENOMEM, EAGAIN } },
 	{ SYS_mremap, { ENOMEM } },
 #endif
 	{ SYS_pipe2, { EMFILE, ENFILE } },
 	{ SYS_socketpair, { EMFILE, ENFILE, ENOMEM, ENOBUFS, EAFNOSUPPORT } },
-	{ SYS_fcntl, { EPERM, ENOSYS, EMFILE } },
+	{ SV_FCNTL, { EPERM, ENOSYS, EMFILE } },
 	{ SYS_faccessat, { ENOENT, EACCES, ENOTDIR, ELOOP, ENOMEM } },
 #ifdef SYS_faccessat2
 	{ SYS_faccessat2, { ENOSYS, EPERM, ENOENT, EACCES, EIO, ENOMEM } },
@@ -71,14 +71,17 @@ static const struct sv_call calls[] = {
 	{ SYS_open, { EMFILE, ENOENT } },
 #endif
 	{ SYS_read, { EIO, EINTR } },
-	{ SYS_fstat, { ENOMEM, EOVERFLOW } },
+	{ SV_FSTAT, { ENOMEM, EOVERFLOW } },
 #ifdef SYS_newfstatat
 	{ SYS_newfstatat, { ENOMEM, EOVERFLOW } },
 #endif
+#ifdef SYS_fstatat64
+	{ SYS_fstatat64, { ENOMEM, EOVERFLOW } },
+#endif
 	{ SYS_statx, { ENOSYS, EPERM, ENOMEM } },
 	{ SYS_ioctl, { ENOTTY, EINVAL } },
-	{ SYS_getresuid, { EPERM, ENOSYS } },
-	{ SYS_getresgid, { EPERM, ENOSYS } },
+	{ SV_GETRESUID, { EPERM, ENOSYS } },
+	{ SV_GETRESGID, { EPERM, ENOSYS } },
 	{ SYS_capget, { EPERM, ENOSYS, EINVAL } },
 	{ SYS_sched_getaffinity, { EPERM, ENOSYS, EINVAL } },
 #ifdef SYS_clone3
@@ -116,8 +119,8 @@ static const struct sv_call calls[] = {
 	{ SYS_getpriority, { EPERM } },
 	{ SYS_setpriority, { EACCES } },
 	{ SYS_prlimit64, { EPERM, EINVAL } },
-	{ SYS_setresgid, { EPERM } },
-	{ SYS_setresuid, { EAGAIN, EPERM } },
+	{ SV_SETRESGID, { EPERM } },
+	{ SV_SETRESUID, { EAGAIN, EPERM } },
 	{ SYS_prctl, { EINVAL, ENOSYS } },
 	{ SYS_getdents64, { EIO, ENOENT } },
 #ifdef SYS_dup2
@@ -135,7 +138,7 @@ static const struct sv_call calls[] = {
 /* Those of them that allocate memory. */
 static const struct sv_call memory_calls[] = {
 	{ SYS_brk, { ENOMEM } },
-	{ SYS_mmap, { ENOMEM } },
+	{ SV_MMAP, { ENOMEM } },
 	{ SYS_mprotect, { ENOMEM } },
 	{ SYS_mremap, { ENOMEM } },
 };
@@ -312,7 +315,7 @@ must_go_on(void)
 		return false;
 	switch (atomic_load(&sv->nr)) {
 #ifdef __GLIBC__
-	case SYS_mmap:
+	case SV_MMAP:
 	case SYS_mprotect:
 		return !is_fn() && !is_told();
 #endif
@@ -324,10 +327,9 @@ must_go_on(void)
 		return !is_told();
 	case SYS_madvise:
 	case SYS_openat:
-	case SYS_statx:
 	case SYS_ioctl:
-	case SYS_getresuid:
-	case SYS_getresgid:
+	case SV_GETRESUID:
+	case SV_GETRESGID:
 	case SYS_capget:
 	case SYS_sched_getaffinity:
 	case SYS_waitid:
@@ -338,6 +340,8 @@ must_go_on(void)
 	case SYS_close_range:
 #endif
 		return true;
+	case SYS_statx:
+		return err == ENOSYS || !SV_FSTAT_IS_STATX;
 #ifdef SYS_clone3
 	case SYS_clone3:
 		return err == ENOSYS || err == EPERM || err == EINVAL;
@@ -358,7 +362,7 @@ static bool
 is_expected(int error)
 {
 #ifndef __GLIBC__
-	if (atomic_load(&sv->nr) == SYS_mmap && error == ENOMEM)
+	if (atomic_load(&sv->nr) == SV_MMAP && error == ENOMEM)
 		return true;
 #endif
 	return error == atomic_load(&sv->err) || sv_gave(sv, error);
@@ -889,7 +893,7 @@ END_TEST
 static bool
 is_about_privilege(long nr)
 {
-	return nr == SYS_getresuid || nr == SYS_getresgid || nr == SYS_capget ||
+	return nr == SV_GETRESUID || nr == SV_GETRESGID || nr == SYS_capget ||
 	    nr == SYS_openat || nr == SYS_read;
 }
 

@@ -158,8 +158,8 @@ done
 page=$man/spawnio_child.3
 for function in $(child_functions); do
 	case $function in
-	child_execute_in | child_is_elsewhere | child_join | child_sigdispose |\
-	child_span)
+	child_execute_in | child_is_elsewhere | child_join | child_limit_* |\
+	child_sigdefault_from | child_sigdispose | child_span)
 		continue ;;
 	esac
 	section "$page" SYNOPSIS | grep -E "^\\.F[no] $function( |\$)" \

@@ -113,8 +113,8 @@ note_process(void)
 	    getcwd(cwd, sizeof(cwd)), getsid(0) == getsid(getppid()));
 	for (i = 0; i < RLIM_NLIMITS; i++)
 		if (getrlimit(i, &limit) == 0)
-			note("%lx/%lx ", (long)limit.rlim_cur,
-			    (long)limit.rlim_max);
+			note("%llx/%llx ", (unsigned long long)limit.rlim_cur,
+			    (unsigned long long)limit.rlim_max);
 	note("\n");
 }
 

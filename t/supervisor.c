@@ -421,7 +421,7 @@ write_filter(struct sock_filter *code)
 		code[k++] = IS(upper[i], (__u8)(places - i), 0);
 	code[k++] = STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[k++] = LOAD(FIELD(nr));
-	code[k++] = IS(__NR_fcntl, 0, 4);
+	code[k++] = IS(SV_FCNTL, 0, 4);
 	code[k++] = LOAD(LOWER(args[1]));
 	code[k++] = IS(F_GETFD, 0, 1);
 	code[k++] = STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);

@@ -5,8 +5,32 @@
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
+#include <sys/syscall.h>
+
 #include <stdatomic.h>
 #include <stddef.h>
+
+/* What everybody calls where longs have 32 bits, and elsewhere.  With the first
+ * libc's fstat() is statx(2), if that is there. */
+#ifdef SYS_mmap2
+# define SV_MMAP	SYS_mmap2
+# define SV_FCNTL	SYS_fcntl64
+# define SV_FSTAT	SYS_fstat64
+# define SV_GETRESUID	SYS_getresuid32
+# define SV_GETRESGID	SYS_getresgid32
+# define SV_SETRESUID	SYS_setresuid32
+# define SV_SETRESGID	SYS_setresgid32
+# define SV_FSTAT_IS_STATX	1
+#else
+# define SV_MMAP	SYS_mmap
+# define SV_FCNTL	SYS_fcntl
+# define SV_FSTAT	SYS_fstat
+# define SV_GETRESUID	SYS_getresuid
+# define SV_GETRESGID	SYS_getresgid
+# define SV_SETRESUID	SYS_setresuid
+# define SV_SETRESGID	SYS_setresgid
+# define SV_FSTAT_IS_STATX	0
+#endif
 
 #define SV_ERRNOS	8
 

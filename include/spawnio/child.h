@@ -8,6 +8,8 @@
 #define SPAWNIO_CHILD_H
 
 #include <sys/types.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -16,14 +18,23 @@
 
 #include <spawnio/syscall.h>
 
-/* libc's are the kernel's too where longs have 64 bits. */
-struct rlimit;
 struct sched_param;
 struct timespec;
 
 /* Newer than some libc headers; the same number on every CPU. */
 #ifndef SYS_close_range
 # define SYS_close_range	436
+#endif
+
+/* Where longs have 32 bits, a number without such a mark is that of an older
+ * call, which knows ids of 16 bits and small files.  Others have but one, and
+ * their kernel opens files as if O_LARGEFILE were there. */
+#ifdef SYS_setresuid32
+# define SPAWNIO_SYS(name)	SYS_##name##32
+# define SPAWNIO_FCNTL	SYS_fcntl64
+#else
+# define SPAWNIO_SYS(name)	SYS_##name
+# define SPAWNIO_FCNTL	SYS_fcntl
 #endif
 
 /* For the definition of a function that runs in such a child, as all below do.
@@ -79,7 +90,7 @@ child_close_range(unsigned int first, unsigned int last, unsigned int flags)
 SPAWNIO_CALL int
 child_fcntl(int fd, int op, long arg)
 {
-	return (int)child_syscall(SYS_fcntl, fd, op, arg, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_FCNTL, fd, op, arg, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
@@ -103,8 +114,8 @@ child_dup2(int from, int to)
 SPAWNIO_CALL int
 child_openat(int folder, const char *file, int flags, mode_t mode)
 {
-	return (int)child_syscall(SYS_openat, folder, (long)file, flags,
-	    (long)mode, 0, 0);
+	return (int)child_syscall(SYS_openat, folder, (long)file,
+	    flags | SPAWNIO_LARGEFILE, (long)mode, 0, 0);
 }
 
 /* AT_FDCWD; the mode is always there. */
@@ -132,11 +143,26 @@ child_write(int fd, const void *data, size_t size)
 	return child_syscall(SYS_write, fd, (long)data, (long)size, 0, 0, 0);
 }
 
+/* -EOVERFLOW if an off_t of 32 bits is too small for where it is then. */
+#ifdef SYS_setresuid32
+SPAWNIO_APART off_t
+child_lseek(int fd, off_t offset, int whence)
+{
+	int64_t to = offset;
+	int r = (int)child_syscall(SYS__llseek, fd, (long)(to >> 32), (long)to,
+	    (long)&to, whence, 0);
+
+	if (r < 0)
+		return r;
+	return (off_t)to == to ? (off_t)to : -EOVERFLOW;
+}
+#else
 SPAWNIO_CALL off_t
 child_lseek(int fd, off_t offset, int whence)
 {
 	return child_syscall(SYS_lseek, fd, offset, whence, 0, 0, 0);
 }
+#endif
 
 /* --- folders and modes --- */
 
@@ -213,15 +239,15 @@ child_setsid(void)
 SPAWNIO_CALL int
 child_setctty(int fd)
 {
-	return (int)child_syscall(SYS_ioctl, fd, 0x540e, 0, 0, 0, 0);
+	return (int)child_syscall(SYS_ioctl, fd, TIOCSCTTY, 0, 0, 0, 0);
 }
 
 /* Let the process group be the terminal's foreground: TIOCSPGRP. */
 SPAWNIO_APART int
 child_tcsetpgrp(int fd, pid_t group)
 {
-	return (int)child_syscall(SYS_ioctl, fd, 0x5410, (long)&group, 0, 0,
-	    0);
+	return (int)child_syscall(SYS_ioctl, fd, TIOCSPGRP, (long)&group, 0,
+	    0, 0);
 }
 
 SPAWNIO_CALL int
@@ -255,83 +281,109 @@ child_setns(int fd, int type)
 SPAWNIO_CALL uid_t
 child_getuid(void)
 {
-	return (uid_t)child_syscall(SYS_getuid, 0, 0, 0, 0, 0, 0);
+	return (uid_t)child_syscall(SPAWNIO_SYS(getuid), 0, 0, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL uid_t
 child_geteuid(void)
 {
-	return (uid_t)child_syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+	return (uid_t)child_syscall(SPAWNIO_SYS(geteuid), 0, 0, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL gid_t
 child_getgid(void)
 {
-	return (gid_t)child_syscall(SYS_getgid, 0, 0, 0, 0, 0, 0);
+	return (gid_t)child_syscall(SPAWNIO_SYS(getgid), 0, 0, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL gid_t
 child_getegid(void)
 {
-	return (gid_t)child_syscall(SYS_getegid, 0, 0, 0, 0, 0, 0);
+	return (gid_t)child_syscall(SPAWNIO_SYS(getegid), 0, 0, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setuid(uid_t id)
 {
-	return (int)child_syscall(SYS_setuid, (long)id, 0, 0, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_SYS(setuid), (long)id, 0, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setgid(gid_t id)
 {
-	return (int)child_syscall(SYS_setgid, (long)id, 0, 0, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_SYS(setgid), (long)id, 0, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setreuid(uid_t real, uid_t effective)
 {
-	return (int)child_syscall(SYS_setreuid, (long)real, (long)effective,
-	    0, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_SYS(setreuid), (long)real,
+	    (long)effective, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setregid(gid_t real, gid_t effective)
 {
-	return (int)child_syscall(SYS_setregid, (long)real, (long)effective,
-	    0, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_SYS(setregid), (long)real,
+	    (long)effective, 0, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
-	return (int)child_syscall(SYS_setresuid, (long)real, (long)effective,
-	    (long)saved, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_SYS(setresuid), (long)real,
+	    (long)effective, (long)saved, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setresgid(gid_t real, gid_t effective, gid_t saved)
 {
-	return (int)child_syscall(SYS_setresgid, (long)real, (long)effective,
-	    (long)saved, 0, 0, 0);
+	return (int)child_syscall(SPAWNIO_SYS(setresgid), (long)real,
+	    (long)effective, (long)saved, 0, 0, 0);
 }
 
 SPAWNIO_CALL int
 child_setgroups(size_t n, const gid_t *list)
 {
-	return (int)child_syscall(SYS_setgroups, (long)n, (long)list, 0, 0, 0,
-	    0);
+	return (int)child_syscall(SPAWNIO_SYS(setgroups), (long)n, (long)list,
+	    0, 0, 0, 0);
 }
 
 /* --- limits and scheduling --- */
 
+/* The kernel's limits have 64 bits, libc's as many as its off_t. */
+SPAWNIO_CALL uint64_t
+child_limit_to(rlim_t limit)
+{
+	return limit == RLIM_INFINITY ? ~(uint64_t)0 : limit;
+}
+
+SPAWNIO_CALL rlim_t
+child_limit_from(uint64_t limit)
+{
+	return (rlim_t)limit == limit ? (rlim_t)limit : RLIM_INFINITY;
+}
+
 /* limit and old may be NULL. */
-SPAWNIO_CALL int
+SPAWNIO_APART int
 child_prlimit(pid_t pid, int resource, const struct rlimit *limit,
     struct rlimit *old)
 {
-	return (int)child_syscall(SYS_prlimit64, pid, resource, (long)limit,
-	    (long)old, 0, 0);
+	uint64_t now[2] SPAWNIO_UNINITIALIZED;
+	uint64_t was[2] SPAWNIO_UNINITIALIZED;
+	int r;
+
+	if (limit != NULL) {
+		now[0] = child_limit_to(limit->rlim_cur);
+		now[1] = child_limit_to(limit->rlim_max);
+	}
+	r = (int)child_syscall(SYS_prlimit64, pid, resource,
+	    limit != NULL ? (long)now : 0, old != NULL ? (long)was : 0, 0, 0);
+	if (r == 0 && old != NULL) {
+		old->rlim_cur = child_limit_from(was[0]);
+		old->rlim_max = child_limit_from(was[1]);
+	}
+	return r;
 }
 
 /* set is a cpu_set_t. */
@@ -370,12 +422,31 @@ child_ioprio_set(int which, int who, int priority)
 	    0);
 }
 
-/* left may be NULL. */
-SPAWNIO_CALL int
+/* A struct timespec, which a strict C89 has not. */
+struct child_time {
+	time_t sec;
+	long nsec;
+} __attribute__((__may_alias__));
+
+/* left may be NULL.  The kernel's time is two longs, libc's may be longer: what
+ * does not fit is 68 years. */
+SPAWNIO_APART int
 child_nanosleep(const struct timespec *time, struct timespec *left)
 {
-	return (int)child_syscall(SYS_nanosleep, (long)time, (long)left, 0, 0,
+	const struct child_time *given = (const struct child_time *)time;
+	struct child_time *rest = (struct child_time *)left;
+	long kernel[2] SPAWNIO_UNINITIALIZED;
+	int r;
+
+	kernel[0] = given->sec > 0x7fffffff ? 0x7fffffff : (long)given->sec;
+	kernel[1] = given->nsec;
+	r = (int)child_syscall(SYS_nanosleep, (long)kernel, (long)kernel, 0, 0,
 	    0, 0);
+	if (r == -EINTR && rest != NULL) {
+		rest->sec = kernel[0];
+		rest->nsec = kernel[1];
+	}
+	return r;
 }
 
 /* --- signals --- */
@@ -400,11 +471,12 @@ child_setmask(uint64_t set)
 	return child_sigprocmask(2, &set, NULL);
 }
 
-/* As much of the kernel's struct sigaction as is the same on every CPU: 0 is
- * SIG_DFL and 1 SIG_IGN.  A handler would act on the caller's memory. */
+/* Of the kernel's struct sigaction what is the same on every CPU, and room for
+ * the longest: 0 is SIG_DFL and 1 SIG_IGN.  A handler would act on the caller's
+ * memory. */
 struct child_action {
 	uintptr_t handler;
-	unsigned long rest[3];
+	unsigned long rest[4];
 };
 
 /* action and old may be NULL. */
@@ -420,10 +492,11 @@ child_sigaction(int sig, const struct child_action *action,
 SPAWNIO_APART int
 child_sigdispose(int sig, uintptr_t handler)
 {
-	struct child_action action;
+	struct child_action action SPAWNIO_UNINITIALIZED;
 
 	action.handler = handler;
-	action.rest[0] = action.rest[1] = action.rest[2] = 0;
+	action.rest[0] = action.rest[1] = 0;
+	action.rest[2] = action.rest[3] = 0;
 	return child_sigaction(sig, &action, NULL);
 }
 
@@ -441,22 +514,29 @@ child_sigignore(int sig)
 	return child_sigdispose(sig, 1);
 }
 
+/* The same for 32 of them from sig on: to shift 64 bits, some CPUs need to call
+ * a library. */
+SPAWNIO_CALL void
+child_sigdefault_from(int sig, uint32_t set)
+{
+	for (; set != 0; set >>= 1, sig++)
+		if (set & 1)
+			child_sigdefault(sig);
+}
+
 /* Give those of set their default actions: all, with SPAWNIO_ALL_SIGNALS. */
 SPAWNIO_CALL void
 child_sigdefault_set(uint64_t set)
 {
-	int sig;
-
-	for (sig = 1; sig <= SPAWNIO_SIGNALS; sig++)
-		if (set & SPAWNIO_SIGNAL(sig))
-			child_sigdefault(sig);
+	child_sigdefault_from(1, (uint32_t)set);
+	child_sigdefault_from(33, (uint32_t)(set >> 32));
 }
 
 /* Give those that are caught their default actions. */
 SPAWNIO_APART void
 child_sigdefault_caught(void)
 {
-	struct child_action action;
+	struct child_action action SPAWNIO_UNINITIALIZED;
 	int sig;
 
 	for (sig = 1; sig <= SPAWNIO_SIGNALS; sig++)

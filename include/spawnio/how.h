@@ -38,10 +38,16 @@ struct spawnio_move {
 	int to;
 };
 
+/* The library's limits have 64 bits.  Where libc's may have 32, there are none
+ * but with -D_FILE_OFFSET_BITS=64. */
+#if !defined(__GLIBC__) || defined(__LP64__) || defined(__USE_FILE_OFFSET64)
 struct spawnio_rlimit {
 	int resource;		/* RLIMIT_* */
 	struct rlimit limit;
 };
+#else
+struct spawnio_rlimit;
+#endif
 
 /* The bits of spawnio_how.flags. */
 #define SPAWNIO_ASYNC		0x0001	/* go on before argv is executed */

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* child_syscall(), for <spawnio/child.h>: a system call with six arguments, in
- * line, -errno for a result.  A section per CPU; all have longs of 64 bits. */
+ * line, -errno for a result.  A section per CPU, whose compare-and-swap is in
+ * line as well: the child has no library to call. */
 
 #ifndef SPAWNIO_SYSCALL_H
 #define SPAWNIO_SYSCALL_H
+
+/* O_LARGEFILE, which libc may hide; 0 where the kernel needs none. */
+#if defined(__arm__)
+# define SPAWNIO_LARGEFILE	0400000
+#else
+# define SPAWNIO_LARGEFILE	0
+#endif
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 
@@ -63,8 +71,25 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return a0;
 }
 
+#elif defined(__i386__) && defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4)
+
+/* Number in eax, arguments in ebx, ecx, edx, esi, edi, ebp, result in eax; the
+ * kernel keeps every other register (Linux arch/x86, syscall(2)).  ebp may be
+ * the frame pointer, by which the last argument is found. */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	long result;
+
+	__asm__ __volatile__("pushl %7\n\tpushl %%ebp\n\tmovl 4(%%esp), %%ebp"
+	    "\n\tint $0x80\n\tpopl %%ebp\n\taddl $4, %%esp" : "=a"(result)
+	    : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e), "g"(f)
+	    : "memory");
+	return result;
+}
+
 #else
-# error "<spawnio/child.h> knows x86_64, aarch64 and 64-bit riscv, not this CPU"
+# error "<spawnio/child.h> knows the CPUs of spawnio_child(3), not this CPU"
 #endif
 
 #endif
