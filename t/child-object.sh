@@ -12,14 +12,21 @@
 : "${NM:=nm}" "${OBJDUMP:=objdump}"
 have "${OBJDUMP%% *}" || skip "no $OBJDUMP"
 
-# x86, aarch64, riscv64; a relocation may say more than the instruction.
-thread_pointer='%[fg]s:|tpidr|[[:blank:],(]tp([,)]|$)'
+# x86, aarch64, riscv64, arm, ppc64le, s390x; a relocation may say more than the
+# instruction.
+thread_pointer='%[fg]s:|tpidr|[[:blank:],(]tp([,)]|$)|[[:blank:]]ear[[:blank:]]'
+thread_pointer="$thread_pointer|[[:blank:]]mrc[[:blank:]].*cr13, cr0"
+thread_pointer="$thread_pointer|[[:blank:],(]r13([,)]|\$)"
 thread_pointer="$thread_pointer|R_[A-Z0-9_]*(TLS|TPOFF|TPREL)"
-system_call='[[:blank:]](syscall|svc|ecall)([[:blank:]]|$)'
+system_call='[[:blank:]](syscall|svc|ecall|sc|int)([[:blank:]]|$)'
+
+# What the linker defines in each program: where its tables are, and, for ppc64,
+# the functions by which others save registers on their own stack.
+linker='_GLOBAL_OFFSET_TABLE_|\.TOC\.|_(save|rest)gpr[01]_[0-9]+'
 
 # undefined OBJECT...: each object's undefined symbols, one a line.
 undefined() {
-	$NM -u "$@" | grep -v -e ':$' -e '^$'
+	$NM -u "$@" | grep -v -e ':$' -e '^$' | grep -vE " U ($linker)\$"
 }
 
 # instructions OBJECT EXPRESSION: those that match.
@@ -120,9 +127,17 @@ END
 
 seen=0
 others "$CC"
+# Debian's clang compiles for all CPUs, but does not know where headers are.
+machine=$($CC -dumpmachine)
 case $CC in
 *clang*)	others gcc ;;
-*)	others clang ;;
+*)
+	if [ "$machine" = "$(gcc -dumpmachine)" ]; then
+		others clang
+	elif [ -d "/usr/$machine/include" ]; then
+		others "clang --target=$machine -isystem /usr/$machine/include"
+	fi
+	;;
 esac
 [ "$seen" -gt 4 ] || hard 'hardly any flags tried'
 

@@ -9,6 +9,8 @@
 /* O_LARGEFILE, which libc may hide; 0 where the kernel needs none. */
 #if defined(__arm__)
 # define SPAWNIO_LARGEFILE	0400000
+#elif defined(__i386__)
+# define SPAWNIO_LARGEFILE	0100000
 #else
 # define SPAWNIO_LARGEFILE	0
 #endif
