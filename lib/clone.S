@@ -39,6 +39,8 @@
 # include "arch/aarch64.h"
 #elif defined(__riscv)
 # include "arch/riscv64.h"
+#elif defined(__arm__)
+# include "arch/arm.h"
 #elif defined(__i386__)
 # include "arch/i386.h"
 #endif

@@ -73,6 +73,31 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return a0;
 }
 
+#elif defined(__arm__) && defined(__ARM_EABI__) && !defined(__ARMEB__) && \
+    defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4) && \
+    (defined(__thumb2__) || !defined(__thumb__))
+
+/* Number in r7, arguments in r0 to r5, result in r0; the kernel keeps every
+ * other register (Linux arch/arm, syscall(2)).  Thumb's frame pointer is r7, so
+ * that no compiler gives it away there. */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r0 __asm__("r0") = a;
+	register long r1 __asm__("r1") = b;
+	register long r2 __asm__("r2") = c;
+	register long r3 __asm__("r3") = d;
+	register long r4 __asm__("r4") = e;
+	register long r5 __asm__("r5") = f;
+	long r7;
+
+	__asm__ __volatile__("mov %1, r7\n\tmov r7, %2\n\tsvc #0\n\tmov r7, %1"
+	    : "+r"(r0), "=&r"(r7)
+	    : "r"(number), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
+	    : "memory");
+	return r0;
+}
+
 #elif defined(__i386__) && defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4)
 
 /* Number in eax, arguments in ebx, ecx, edx, esi, edi, ebp, result in eax; the
