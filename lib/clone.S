@@ -43,6 +43,8 @@
 # include "arch/arm.h"
 #elif defined(__i386__)
 # include "arch/i386.h"
+#elif defined(__powerpc64__)
+# include "arch/ppc64le.h"
 #endif
 
 /* BTI: nothing here is the target of an indirect branch. */

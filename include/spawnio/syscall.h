@@ -115,6 +115,30 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return result;
 }
 
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+
+/* Number in r0, arguments in r3 to r8, result in r3, where CR0.SO tells that it
+ * is an errno; these, r9 to r12, CTR, XER and CR0, 1, 5 to 7 are lost (Linux
+ * Documentation/arch/powerpc/syscall64-abi.rst). */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r0 __asm__("r0") = number;
+	register long r3 __asm__("r3") = a;
+	register long r4 __asm__("r4") = b;
+	register long r5 __asm__("r5") = c;
+	register long r6 __asm__("r6") = d;
+	register long r7 __asm__("r7") = e;
+	register long r8 __asm__("r8") = f;
+
+	__asm__ __volatile__("sc\n\tbns+ 1f\n\tneg %1, %1\n1:"
+	    : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7),
+	    "+r"(r8)
+	    : : "r9", "r10", "r11", "r12", "ctr", "xer", "cr0", "cr1", "cr5",
+	    "cr6", "cr7", "memory");
+	return r3;
+}
+
 #else
 # error "<spawnio/child.h> knows the CPUs of spawnio_child(3), not this CPU"
 #endif
