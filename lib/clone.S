@@ -45,6 +45,8 @@
 # include "arch/i386.h"
 #elif defined(__powerpc64__)
 # include "arch/ppc64le.h"
+#elif defined(__s390x__)
+# include "arch/s390x.h"
 #endif
 
 /* BTI: nothing here is the target of an indirect branch. */

@@ -139,6 +139,26 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return r3;
 }
 
+#elif defined(__s390x__)
+
+/* Number in r1, arguments in r2 to r7, result in r2; the kernel keeps every
+ * other register (Linux arch/s390, syscall(2)). */
+static __inline__ long
+child_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r1 __asm__("r1") = number;
+	register long r2 __asm__("r2") = a;
+	register long r3 __asm__("r3") = b;
+	register long r4 __asm__("r4") = c;
+	register long r5 __asm__("r5") = d;
+	register long r6 __asm__("r6") = e;
+	register long r7 __asm__("r7") = f;
+
+	__asm__ __volatile__("svc 0" : "+r"(r2)
+	    : "r"(r1), "r"(r3), "r"(r4), "r"(r5), "r"(r6), "r"(r7) : "memory");
+	return r2;
+}
+
 #else
 # error "<spawnio/child.h> knows the CPUs of spawnio_child(3), not this CPU"
 #endif
