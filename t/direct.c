@@ -904,6 +904,17 @@ START_TEST(path_with_one_that_cannot_be_executed)
 }
 END_TEST
 
+/* What a shell makes of that is its own affair. */
+START_TEST(path_with_a_loop_of_links)
+{
+	ck_assert_int_eq(symlink("loop", "loop"), 0);
+	set_path("%s/loop:/bin", work);
+	begin();
+	run_command("2>/dev/null cat in >out");
+	expect(TRIED, "cat");
+}
+END_TEST
+
 /* The element that has it is the last that there is room for, or longer. */
 START_TEST(long_elements_of_path)
 {
@@ -1483,6 +1494,7 @@ add_direct(TCase *tcase)
 	    COUNT(operators));
 	tcase_add_test(tcase, redirections_are_made_in_their_order);
 	tcase_add_test(tcase, path_is_searched);
+	tcase_add_test(tcase, path_with_a_loop_of_links);
 	tcase_add_loop_test(tcase, path_with_one_that_cannot_be_executed, 0,
 	    2);
 	tcase_add_test(tcase, long_elements_of_path);

@@ -709,11 +709,14 @@ END_TEST
 
 START_TEST(command_that_is_too_long_is_e2big)
 {
+	const char *failed = "unset";
 	char *text = huge();
 	struct spawnio_how how = program(NULL);
 
 	how.command = text;
+	how.failed = &failed;
 	assert_refused(&how, E2BIG);
+	ck_assert_ptr_null(failed);	/* the kernel was not asked */
 	free(text);
 }
 END_TEST
@@ -1348,7 +1351,7 @@ START_TEST(too_many_descriptors)
 }
 END_TEST
 
-/* Copies are made of what is moved; their numbers are not to be moved to. */
+/* Copies are made of what is moved, with numbers that nothing is moved to. */
 START_TEST(too_many_descriptors_for_what_is_moved)
 {
 	static const struct spawnio_move moves[] = {

@@ -629,6 +629,35 @@ START_TEST(nice_of_a_command)
 }
 END_TEST
 
+START_TEST(rlimits_of_a_command)
+{
+	static const struct spawnio_rlimit none[] = {
+		{ RLIMIT_CORE, { 0, 0 } }
+	};
+	struct spawnio_how how = command("ulimit -Hc");
+
+	how.rlimits = none;
+	how.rlimit_count = 1;
+	ck_assert_str_eq(said(&how), "0\n");
+}
+END_TEST
+
+START_TEST(moves_of_a_command)
+{
+	struct spawnio_how how = command("echo said >&7");
+	struct channel from = from_commands();
+	const struct spawnio_move moves[] = { { from.theirs, 7 } };
+	char text[8] = "";
+
+	how.moves = moves;
+	how.move_count = 1;
+	assert_exit(ran(&how), 0);
+	ck_assert_int_eq(read(from.ours, text, sizeof(text)), 5);
+	ck_assert_str_eq(text, "said\n");
+	close_channel(from);
+}
+END_TEST
+
 START_TEST(nice_may_be_negative)
 {
 	struct spawnio_how how = tell_process();
@@ -1732,6 +1761,8 @@ add_limits(TCase *tcase)
 {
 	tcase_add_test(tcase, nice_is_added);
 	tcase_add_test(tcase, nice_of_a_command);
+	tcase_add_test(tcase, rlimits_of_a_command);
+	tcase_add_test(tcase, moves_of_a_command);
 	if (geteuid() == 0)
 		tcase_add_test(tcase, nice_may_be_negative);
 	else

@@ -101,6 +101,21 @@ traced ignored
 well_formed ignored
 finds '"call":"popen".*"status":null,"errno":10,' 'a status that is lost'
 
+# The library's own calls go on to nobody: there is no engine in what fails
+# before a child was to be made.
+# shellcheck disable=SC2086 # lists of flags
+if $CC $CPPFLAGS $CFLAGS -I "$top_srcdir/include" -include spawnio/compat.h \
+    -o "$scratch/own" "$top_srcdir/t/shim.c" -L "$top_builddir/.libs" \
+    "-Wl,-rpath,$(cd "$top_builddir" && pwd)/.libs" $LDFLAGS -lspawnio \
+    -lpthread; then
+	rm -f "$trace"
+	under SPAWNIO_TRACE="$trace" "$scratch/own" too-long >"$scratch/out"
+	finds '"call":"system","engine":null,.*"status":null,"errno":7,' \
+	    'no failure of its own'
+else
+	bad 'not linked'
+fi
+
 # No place for it: a name longer than any, in a folder that has gone.
 under SPAWNIO_TRACE="$(printf '%05000d' 0)" LD_PRELOAD="$shim" "$program" \
     system : || bad 'a long name'
