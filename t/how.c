@@ -1201,9 +1201,7 @@ static const struct invalid not_open[] = {
 
 START_TEST(descriptor_is_not_open)
 {
-	/* Without clone3(), nobody looks at the last one. */
-	check_invalid(&not_open[_i], not_open[_i].how.flags &
-	    SPAWNIO_SETCGROUP && !clone3_is_there() ? ENOTSUP : EBADF);
+	check_invalid(&not_open[_i], EBADF);
 }
 END_TEST
 
