@@ -47,8 +47,8 @@
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 #define PLAYERS		16
-#define LAUNCHES	6000	/* with the engine that the gate takes if it */
-#define FEWER		1000	/* finds nothing against it; with the others */
+#define LAUNCHES	4000	/* with the engine that the gate takes if it */
+#define FEWER		600	/* finds nothing against it; with the others */
 #define SECONDS		600
 #define PATIENCE	60	/* seconds without a turn: a deadlock */
 #define ODD_ERRNO	12345
