@@ -123,7 +123,8 @@ under SPAWNIO_TRACE="$(printf '%05000d' 0)" LD_PRELOAD="$shim" "$program" \
 	mkdir "$scratch/gone"
 	cd "$scratch/gone" || exit 1
 	rmdir "$scratch/gone"
-	under SPAWNIO_TRACE=trace LD_PRELOAD="$shim" "$program" system :
+	under SPAWNIO_TRACE=trace LD_PRELOAD="$shim" "$program" system : \
+	    2>"$scratch/out"
 ) || bad 'no folder'
 
 # Of a second, at least.
