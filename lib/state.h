@@ -48,4 +48,7 @@ char *spio_state_pool(size_t *size);
 /* The state if it has been made, NULL otherwise. */
 struct state *spio_state_made(void);
 
+/* In the child of a fork(2): wipe what the kernel has not wiped. */
+void spio_state_forked(void);
+
 #endif
