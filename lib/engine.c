@@ -41,7 +41,8 @@ take(struct room *room, size_t size, size_t align)
 	return p;
 }
 
-static const char *
+/* In line for the strings of the environment, of which there are many. */
+static inline const char *
 copy_string(struct room *room, const char *from)
 {
 	size_t size = strlen(from) + 1;
