@@ -32,27 +32,6 @@ static const struct {
 	{ "posix_spawn", SPAWNIO_ENGINE_POSIX_SPAWN },
 };
 
-/* A build for a CPU without native engines knows but one. */
-static bool
-native(void)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		_exit(spawnio_set_engine(SPAWNIO_ENGINE_FORK) == -1);
-	return waitpid(pid, &status, 0) == pid && status == 0;
-}
-
-static int
-cpus(void)
-{
-	cpu_set_t set;
-
-	ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
-	return CPU_COUNT(&set);
-}
-
 /* What the gate says to a process with every right, or with none. */
 static const char *
 gates_choice(void)

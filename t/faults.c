@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #include <sched.h>
 
@@ -1455,12 +1454,7 @@ END_TEST
 static bool
 namespaces_have_limits(void)
 {
-	struct utsname name;
-	int major, minor;
-
-	return uname(&name) == 0 &&
-	    sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-	    (major > 6 || (major == 6 && minor >= 14));
+	return kernel_is(6, 14);
 }
 
 static bool

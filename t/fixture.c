@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -530,6 +529,26 @@ launch_one(void)
 	return stream != NULL;
 }
 
+bool
+native(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(spawnio_set_engine(SPAWNIO_ENGINE_FORK) == -1);
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+int
+cpus(void)
+{
+	cpu_set_t set;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+	return CPU_COUNT(&set);
+}
+
 const char *
 engine_in_use(void)
 {
@@ -588,13 +607,7 @@ emulated(void)
 bool
 lost_status_is_found(void)
 {
-	struct utsname name;
-	int major, minor;
-
-	ck_assert_int_eq(uname(&name), 0);
-	ck_assert_int_eq(sscanf(name.release, "%d.%d", &major, &minor), 2);
-	return (major > 6 || (major == 6 && minor >= 15)) &&
-	    clone3_is_there() &&
+	return kernel_is(6, 15) && clone3_is_there() &&
 	    strcmp(spawnio_engine(NULL), "posix_spawn") != 0;
 }
 

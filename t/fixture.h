@@ -10,6 +10,7 @@
 #endif
 
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include <check.h>
@@ -149,6 +150,25 @@ void in_child(void (*body)(void *), void *arg);
 bool may_change_root(void);
 void in_other_root(const char *text, mode_t mode, void (*body)(void *),
     void *arg);
+
+/* Is this kernel of that version, or a later one? */
+static inline bool
+kernel_is(int major, int minor)
+{
+	struct utsname name;
+	int its_major, its_minor;
+
+	return uname(&name) == 0 &&
+	    sscanf(name.release, "%d.%d", &its_major, &its_minor) == 2 &&
+	    (its_major > major || (its_major == major && its_minor >= minor));
+}
+
+/* Has the library engines of its own?  A build for another CPU has but one, and
+ * no gate. */
+bool native(void);
+
+/* How many this process may use. */
+int cpus(void);
 
 /* The engine of the next child, asked after one was made: what the kernel
  * refuses is known by then. */

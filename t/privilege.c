@@ -154,27 +154,6 @@ said(void (*before)(void), const char *engine, const char *shell)
 	return text;
 }
 
-/* A build without engines of its own has no gate. */
-static bool
-native(void)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		_exit(spawnio_set_engine(SPAWNIO_ENGINE_FORK) == -1);
-	return waitpid(pid, &status, 0) == pid && status == 0;
-}
-
-static int
-cpus(void)
-{
-	cpu_set_t set;
-
-	ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
-	return CPU_COUNT(&set);
-}
-
 static const char *
 free_choice(void)
 {

@@ -22,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -1853,12 +1852,7 @@ put(const char *file, const char *text)
 static bool
 has_own_limit(void)
 {
-	struct utsname name;
-	int major, minor;
-
-	return uname(&name) == 0 &&
-	    sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-	    (major > 6 || (major == 6 && minor >= 14));
+	return kernel_is(6, 14);
 }
 
 /* Root of this namespace, if not of the whole. */
