@@ -909,7 +909,7 @@ ask_for_engine(void)
 	engine = spawnio_engine(&reason);
 	if (engine == NULL || reason == NULL || errno != 0)
 		wrong("spawnio_engine: errno %d", errno);
-	if (strcmp(engine, "avfork") == 0 &&
+	else if (strcmp(engine, "avfork") == 0 &&
 	    atomic_load(&sv->failed) != failed &&
 	    is_about_privilege(atomic_load(&sv->nr)))
 		wrong("the engine is avfork");
