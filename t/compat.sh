@@ -19,9 +19,12 @@ main(void)
 {
 	FILE *f = popen("exit 3", "r");
 	char *text;
+	int status;
 	if (f == NULL || asprintf(&text, "exit %d", 4) == -1)
 		return 1;
-	return pclose(f) != 3 << 8 || run(text) != 4 << 8;
+	status = run(text);
+	free(text);
+	return pclose(f) != 3 << 8 || status != 4 << 8;
 }
 END
 cat >"$scratch/posix.c" <<'END'

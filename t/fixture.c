@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -305,13 +306,18 @@ output(const char *format, ...)
 	return text;
 }
 
+/* Before what malloc() gives from then on, if the C library lets us have it
+ * there. */
 static void
 take_memory(size_t size)
 {
 	static char *filler[10];
 	char *memory = sbrk((intptr_t)size);
 
-	ck_assert_ptr_ne(memory, (void *)-1);
+	if (memory == (void *)-1)
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(memory, MAP_FAILED);
 	memset(memory, 'x', size);
 	for (size_t i = 0; i < COUNT(filler); i++)
 		ck_assert_ptr_nonnull(filler[i] = malloc(50000));
