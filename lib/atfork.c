@@ -95,9 +95,12 @@ stays_loaded(void)
 	return dl_iterate_phdr(judge, &first) == 1;
 }
 
+/* qemu's user mode says yes to MADV_WIPEONFORK, and wipes nothing: there the
+ * child has the lock, too. */
 static void
 in_child(void)
 {
+	after_fork();
 	atomic_store(&forker, 0);
 	spio_state_forked();
 }
