@@ -535,6 +535,17 @@ launch_one(void)
 	return stream != NULL;
 }
 
+void
+allow_long_arguments(void)
+{
+	const rlim_t enough = 64 << 20;
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_STACK, &limit), 0);
+	limit.rlim_cur = limit.rlim_max < enough ? limit.rlim_max : enough;
+	ck_assert_int_eq(setrlimit(RLIMIT_STACK, &limit), 0);
+}
+
 bool
 native(void)
 {

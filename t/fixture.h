@@ -163,6 +163,10 @@ kernel_is(int major, int minor)
 	    (its_major > major || (its_major == major && its_minor >= minor));
 }
 
+/* An argument may have 32 pages, but not more than a fourth of the limit of the
+ * stack has room for: let that be enough, however large a page is. */
+void allow_long_arguments(void);
+
 /* Has the library engines of its own?  A build for another CPU has but one, and
  * no gate. */
 bool native(void);

@@ -102,7 +102,7 @@ use_stream(FILE *stream)
 }
 
 /* Did a later command hold the end of the first, that would not end.  A shell
- * has the filters as well, and some vfork() by clone(2): it shall not need to. */
+ * has the filters as well, and some vfork() by clone(2): none shall need to. */
 static void
 use_streams(void)
 {
