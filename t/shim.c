@@ -378,7 +378,7 @@ main(int argc, char **argv)
 	else if (argc == 3 && strcmp(argv[1], "deep-plug-in") == 0)
 		plug_in(argv[2], RTLD_DEEPBIND);
 #endif
-	else {
+	else if (argc == 2 && strcmp(argv[1], "all") == 0) {
 		types();
 		statuses();
 		too_long();
@@ -386,7 +386,7 @@ main(int argc, char **argv)
 		foreign();
 		forks();
 		ignored();
-		threads();
-	}
+	} else
+		return 2;
 	return 0;
 }
