@@ -32,6 +32,15 @@ struct pidfd_info {
 
 #define ID_PIDFD	((idtype_t)3)	/* P_PIDFD; Linux 5.4 */
 
+int
+spio_reap_leaves_nothing(void)
+{
+	struct sigaction act;
+
+	return sigaction(SIGCHLD, NULL, &act) == 0 &&
+	    (act.sa_handler == SIG_IGN || act.sa_flags & SA_NOCLDWAIT);
+}
+
 static int
 wait_id(idtype_t type, int id, siginfo_t *info, int options)
 {

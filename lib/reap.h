@@ -15,6 +15,9 @@ struct kid {
 	uint32_t generation;
 };
 
+/* Will children that end leave no status behind for wait(2)? */
+int spio_reap_leaves_nothing(void);
+
 /* Wait until the child can be reaped, or until end, as of spio_deadline(); 0
  * then.  A cancellation point. */
 int spio_reap_await(const struct kid *kid, long long end);

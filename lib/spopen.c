@@ -121,16 +121,6 @@ start_request(struct launch *launch, const struct opening *opening, int end)
 	return err != 0 ? err : spio_how_launch(request, launch);
 }
 
-/* Children then leave no status behind for waitpid(2). */
-static int
-sigchld_is_ignored(void)
-{
-	struct sigaction act;
-
-	return sigaction(SIGCHLD, NULL, &act) == 0 &&
-	    (act.sa_handler == SIG_IGN || act.sa_flags & SA_NOCLDWAIT);
-}
-
 /* Start the child behind a stream that has its descriptor; 0 or an errno. */
 static int
 start(struct stream *stream, const struct opening *opening, int child_end)
@@ -141,7 +131,8 @@ start(struct stream *stream, const struct opening *opening, int child_end)
 	memset(&launch, 0, sizeof(launch));
 	launch.stream = stream;
 	launch.trace = stream->trace;
-	launch.want_pidfd = opening->mode & KEEP_STATUS && sigchld_is_ignored();
+	launch.want_pidfd = opening->mode & KEEP_STATUS &&
+	    spio_reap_leaves_nothing();
 	launch.plan.failure = &stream->failure;
 	err = opening->request != NULL ?
 	    start_request(&launch, opening, child_end) :

@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <spawnio.h>
 #include <string.h>
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+# include <sys/single_threaded.h>
+#endif
 
 #include "calls.h"
 #include "launch.h"
@@ -97,6 +100,18 @@ wait_cancellably(struct wait *wait, int cancel)
 	pthread_cleanup_pop(0);
 }
 
+/* Without other threads nobody else waits for the command, but for handlers
+ * that wait for any child. */
+static int
+has_threads(void)
+{
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+	return !__libc_single_threaded;
+#else
+	return 1;
+#endif
+}
+
 /* 0 or an errno. */
 static int
 start(struct wait *wait, const char *command)
@@ -111,7 +126,7 @@ start(struct wait *wait, const char *command)
 	launch.plan.failure = &failure;
 	launch.trace = wait->trace;
 	launch.synchronous = 1;
-	launch.want_pidfd = 1;
+	launch.want_pidfd = has_threads() || spio_reap_leaves_nothing();
 	err = spio_launch(&launch, command);
 	if (err != 0)
 		leave(&wait->mask);

@@ -4,6 +4,9 @@
 #include "fixture.h"
 
 #include <sys/resource.h>
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+# include <sys/single_threaded.h>
+#endif
 #include <sys/syscall.h>
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -675,6 +678,34 @@ START_TEST(someone_else_waits)
 }
 END_TEST
 
+static void
+wait_in_handler(int signo)
+{
+	int error = errno;
+
+	(void)signo;
+	while (waitpid(-1, NULL, 0) == -1 && errno == EINTR)
+		;
+	errno = error;
+}
+
+/* A pidfd is there where threads are. */
+START_TEST(handler_waits)
+{
+	const char *const command = "kill -ALRM $PPID; exit 14";
+	int kept = lost_status_is_found();
+
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+	kept = kept && !__libc_single_threaded;
+#endif
+	on_signal(SIGALRM, wait_in_handler, 0);
+	if (kept)
+		assert_exit(ssystem(command), 14);
+	else
+		assert_error(ssystem(command), -1, ECHILD);
+}
+END_TEST
+
 /* --- errors --- */
 
 START_TEST(no_processes)
@@ -814,6 +845,7 @@ suite(void)
 
 	tcase = add_case(s, "lost");
 	tcase_add_test(tcase, someone_else_waits);
+	tcase_add_test(tcase, handler_waits);
 	/* Of the emulators SA_NOCLDWAIT is not known to all. */
 	tcase_add_loop_test(tcase, status_with_sigchld_ignored, 0,
 	    emulated() ? 1 : COUNT(ignored));
