@@ -22,6 +22,7 @@
 #define DESCRIPTORS	10000
 #define SPARE		50
 #define TURNS		2000
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 static char *const argv_of_shell[] = {
 	(char *)"/bin/sh", (char *)"-c", (char *)"exit 0", NULL
@@ -74,6 +75,7 @@ open_descriptors(const struct way *way)
 }
 
 enum { NONE, FULL };
+enum { POPEN };	/* the first of the peers */
 
 /* Peers by turns, each in a process that has none and in one that has size. */
 static int
@@ -108,25 +110,33 @@ run(struct contest *contest, const struct peer *const *peers, size_t npeers,
 	return 0;
 }
 
-/* How much more ours grows than the other: the first two of the peers. */
-static void
-print_growth(const struct contest *contest, enum span span)
+/* In turn i. */
+static double
+growth(const struct contest *contest, size_t peer, enum span span, size_t i)
 {
-	const struct record record = {
-		contest->name, contest->ways[FULL].at, "spopen's growth",
-		"popen's growth", span == BLOCKED ? "ratio blocked" : "ratio"
+	return contest_value(contest, 2 * peer + FULL, span, i) /
+	    contest_value(contest, 2 * peer + NONE, span, i);
+}
+
+/* How much more a peer grows than popen. */
+static void
+print_growth(const struct contest *contest, size_t peer, enum span span)
+{
+	double *ratio = calloc(contest->n, sizeof(*ratio));
+	struct record record = {
+		contest->name, contest->ways[FULL].at, NULL, "popen's growth",
+		span == BLOCKED ? "ratio blocked" : "ratio"
 	};
-	double growth[2], *ratio = calloc(contest->n, sizeof(*ratio));
+	char name[40];
 
 	if (ratio == NULL)
 		err(1, "%zu turns", contest->n);
-	for (size_t i = 0; i < contest->n; i++) {
-		for (size_t k = 0; k < 2; k++)
-			growth[k] =
-			    contest_value(contest, 2 * k + FULL, span, i) /
-			    contest_value(contest, 2 * k + NONE, span, i);
-		ratio[i] = growth[0] / growth[1];
-	}
+	snprintf(name, sizeof(name), "%s's growth",
+	    contest->ways[2 * peer].name);
+	record.way = name;
+	for (size_t i = 0; i < contest->n; i++)
+		ratio[i] = growth(contest, peer, span, i) /
+		    growth(contest, POPEN, span, i);
 	measure_print_median(&record, ratio, contest->n);
 	free(ratio);
 }
@@ -135,7 +145,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct peer *const peers[] = {
-		&peer_spopen, &peer_popen,
+		[POPEN] = &peer_popen, &peer_spopen,
 #ifdef SPIO_NATIVE
 		&peer_clone,
 #endif
@@ -147,12 +157,13 @@ main(int argc, char **argv)
 	if (argc != 2)
 		errx(2, "usage: crowd seconds");
 	streams.seconds = descriptors.seconds = contest_seconds(argv[1]) / 2;
-	missed = run(&streams, peers, sizeof(peers) / sizeof(peers[0]),
-	    open_streams, STREAMS);
-	if (run(&descriptors, peers, sizeof(peers) / sizeof(peers[0]),
-	    open_descriptors, DESCRIPTORS) != 0)
+	missed = run(&streams, peers, COUNT(peers), open_streams, STREAMS);
+	if (run(&descriptors, peers, COUNT(peers), open_descriptors,
+	    DESCRIPTORS) != 0)
 		return 1;
-	print_growth(&descriptors, BLOCKED);
-	print_growth(&descriptors, WHOLE);
+	for (size_t i = POPEN + 1; i < COUNT(peers); i++) {
+		print_growth(&descriptors, i, BLOCKED);
+		print_growth(&descriptors, i, WHOLE);
+	}
 	return missed;
 }
