@@ -9,6 +9,7 @@
 #include <err.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -45,16 +46,27 @@ raise_limit(rlim_t least)
 	return 0;
 }
 
-/* Their commands end, and are waited for with the process. */
+/* The bare clone has one stack for all: its command has to be executed before
+ * the next.  It is waited for with the process. */
+static int
+open_stream(const struct way *way)
+{
+	struct launch launch = { .stream = NULL };
+	struct pollfd output = { .events = POLLIN };
+
+	if (way->peer->start(&launch, way->command) == -1)
+		return -1;
+	output.fd = launch.stream != NULL ? fileno(launch.stream) : launch.fd;
+	return poll(&output, 1, -1) == 1 ? 0 : -1;
+}
+
 static int
 open_streams(const struct way *way)
 {
-	struct launch launch;
-
 	if (raise_limit(way->size + SPARE) == -1)
 		return -1;
 	for (size_t i = 0; i < way->size; i++)
-		if (way->peer->start(&launch, way->command) == -1) {
+		if (open_stream(way) == -1) {
 			warn("%s: stream %zu", way->name, i);
 			return -1;
 		}
