@@ -291,7 +291,9 @@ read_source(struct parser *p, const struct word *word, struct redirect *r)
 static int
 begins_special(const char *file)
 {
-	static const char *const names[] = { "dev", "proc", "self" };
+	static const char *const names[] = {
+		"dev", "proc", "self", "thread-self"
+	};
 	size_t i, n;
 
 	file += strspn(file, "./");

@@ -52,11 +52,12 @@ wait_id(idtype_t type, int id, siginfo_t *info, int options)
 	return r == 0 ? 0 : errno;
 }
 
-/* What an old kernel and filters say to a pidfd here, and to nothing else. */
+/* What an old kernel and filters say to a pidfd here, and to nothing else; and
+ * what there is to say of one that the caller has closed. */
 static int
 is_refusal(int err)
 {
-	return err == EINVAL || err == ENOSYS || err == EPERM;
+	return err == EINVAL || err == ENOSYS || err == EPERM || err == EBADF;
 }
 
 static int

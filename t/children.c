@@ -321,6 +321,17 @@ START_TEST(wait_lets_go_of_the_process_descriptor)
 }
 END_TEST
 
+START_TEST(wait_does_without_a_process_descriptor_that_was_closed)
+{
+	struct spawnio_how how = program(nothing);
+	struct spawnio_child child;
+
+	begin(&how, &child);
+	close(child.pidfd);
+	assert_exit(end(&child), 0);
+}
+END_TEST
+
 START_TEST(child_may_be_used_again)
 {
 	struct spawnio_how how = shell("exit 3");
@@ -1305,6 +1316,8 @@ add_wait(TCase *tcase)
 	tcase_add_test(tcase, wait_lasts_as_long_as_it_may);
 	tcase_add_test(tcase, wait_takes_what_has_ended_at_once);
 	tcase_add_test(tcase, wait_lets_go_of_the_process_descriptor);
+	tcase_add_test(tcase,
+	    wait_does_without_a_process_descriptor_that_was_closed);
 	tcase_add_test(tcase, child_may_be_used_again);
 	tcase_add_test(tcase, nothing_is_let_go_of_twice);
 	tcase_add_test(tcase, no_child_is_not_valid);

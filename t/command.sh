@@ -59,6 +59,8 @@ if [ "$NATIVE" != 0 ]; then
 	explains 0 "redirection: 1>> 'f'" 'ls >>f'
 	explains 0 "redirection: 0<> 'f'" 'ls <>f'
 	explains 1 'the shell, for a pipeline in the command' 'ls | cat'
+	explains 1 'the shell, for a file below /dev or /proc in the command' \
+	    'ls <thread-self/status'
 	env PWD=/nosuch "$spawnio" --explain ls >"$scratch/out" &&
 	    bad "spawnio --explain: status 0 for a wrong PWD"
 	grep 'the shell, for a PWD' "$scratch/out" >/dev/null ||
