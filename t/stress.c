@@ -256,14 +256,13 @@ static const char *const forms[] = {
 	"%s %s %s %u",
 	"exec %s '%s' \"%s\" %u",
 	"LC_ALL=C %s %s %s %u 2>&1",
-	"%s %s %s %u </dev/null",
 	"exec %s %s %s %u $NOTHING",
 	"%s %s %s %u; exit $?"
 };
 
 #define DIRECT_FORMS	3	/* that leave the input alone */
 #define NAP_FORM	1
-#define SHELL_FORM	4
+#define SHELL_FORM	3
 
 static unsigned
 draw_form(void)
