@@ -204,18 +204,6 @@ called(void)
 		wrong("errno became %d", errno);
 }
 
-/* Process ids may have run out: then there is to be nothing. */
-static void
-refused(void)
-{
-	int error = errno;
-
-	if (!scarce || error != EAGAIN)
-		wrong("errno %d", error);
-	atomic_fetch_add(&refusals, 1);
-	usleep(2000);
-}
-
 /* The environment may change only while nobody reads it. */
 static atomic_bool changing;
 
@@ -234,6 +222,20 @@ static void
 end_reading(void)
 {
 	atomic_store(&me->reads_environ, false);
+}
+
+/* No launch was made: process ids may have run out, and then there is to be
+ * nothing. */
+static void
+refused(void)
+{
+	int error = errno;
+
+	end_reading();
+	if (!scarce || error != EAGAIN)
+		wrong("errno %d", error);
+	atomic_fetch_add(&refusals, 1);
+	usleep(2000);
 }
 
 /* --- launches and what must come of them --- */
@@ -279,9 +281,8 @@ draw_nap(void)
 	return once_in(3) ? SHELL_FORM : NAP_FORM;
 }
 
-/* Between begin_reading() and the launch. */
 static void
-place_order(struct order *order, const char *jobs, unsigned form)
+write_order(struct order *order, const char *jobs, unsigned form)
 {
 	order->code = draw(90);
 	snprintf(order->jobs, sizeof(order->jobs), "%s", jobs);
@@ -299,6 +300,14 @@ place_order(struct order *order, const char *jobs, unsigned form)
 	order->argv[2] = order->token;
 	order->argv[3] = order->digits;
 	order->argv[4] = NULL;
+}
+
+/* Until the launch is made, or refused, the environment stays. */
+static void
+place_order(struct order *order, const char *jobs, unsigned form)
+{
+	begin_reading();
+	write_order(order, jobs, form);
 }
 
 /* The launch is made.  The command's bytes are the caller's again. */
@@ -409,6 +418,18 @@ look_at(FILE *stream)
 	}
 }
 
+/* The command, or the same as arguments. */
+static void
+choose_how(struct spawnio_how *how, struct order *order)
+{
+	memset(how, 0, sizeof(*how));
+	how->size = sizeof(*how);
+	if (once_in(2))
+		how->command = order->command;
+	else
+		how->argv = order->argv;
+}
+
 /* What it may be asked for and must not change; posix_spawn can do less. */
 static void
 prepare(struct spawnio_how *how, struct order *order, bool plain)
@@ -419,12 +440,7 @@ prepare(struct spawnio_how *how, struct order *order, bool plain)
 		SPAWNIO_ASYNC | SPAWNIO_SETPGROUP, SPAWNIO_SETUID
 	};
 
-	memset(how, 0, sizeof(*how));
-	how->size = sizeof(*how);
-	if (once_in(2))
-		how->command = order->command;
-	else
-		how->argv = order->argv;
+	choose_how(how, order);
 	how->flags = flags[draw(plain ? 5 : COUNT(flags))];
 	how->uid = geteuid();
 	how->umask = 027;
@@ -456,7 +472,6 @@ open_stream(struct order *order, const char *jobs, const char *type)
 {
 	FILE *stream;
 
-	begin_reading();
 	place_order(order, jobs, draw_form());
 	if (once_in(3)) {
 		stream = open_how(order, type);
@@ -465,7 +480,6 @@ open_stream(struct order *order, const char *jobs, const char *type)
 		stream = spopen(order->command, type);
 	}
 	if (stream == NULL) {
-		end_reading();
 		refused();
 		return NULL;
 	}
@@ -558,12 +572,10 @@ system_one(void)
 	struct order order;
 	int status;
 
-	begin_reading();
 	place_order(&order, "-", draw_form());
 	calling("ssystem");
 	status = ssystem(order.command);
 	if (status == -1) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -580,7 +592,6 @@ run_out_of_time(void)
 	struct order order;
 	int status;
 
-	begin_reading();
 	place_order(&order, "n", 0);
 	how.argv = order.argv;
 	how.timeout = 1 + (int)draw(5);
@@ -602,7 +613,6 @@ run_one(void)
 	struct order order;
 	int status;
 
-	begin_reading();
 	place_order(&order, "c", draw_form());
 	prepare(&how, &order, false);
 	calling("spawnio_run");
@@ -613,7 +623,6 @@ run_one(void)
 		status = spawnio_run(&how);
 	}
 	if (status == -1) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -626,21 +635,16 @@ static void
 capture_one(void)
 {
 	struct spawnio_capture capture = { .limit = 0 };
-	struct spawnio_how how = { .size = sizeof(how) };
+	struct spawnio_how how;
 	char expected[128];
 	struct order order;
 
-	begin_reading();
 	place_order(&order, "csdie", draw(2));
-	if (once_in(2))
-		how.command = order.command;
-	else
-		how.argv = order.argv;
+	choose_how(&how, &order);
 	capture.input = order.token;
 	capture.input_size = strlen(order.token);
 	calling("spawnio_capture");
 	if (spawnio_capture(&how, &capture) == -1) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -698,7 +702,6 @@ start_child(struct spawnio_how *how, struct order *order,
 		r = spawnio_start(how, child);
 	}
 	if (r == -1) {
-		end_reading();
 		refused();
 		return false;
 	}
@@ -715,7 +718,6 @@ start_one(void)
 	char said[128], expected[128];
 	struct order order;
 
-	begin_reading();
 	place_order(&order, "csi", draw_form());
 	prepare(&how, &order, false);
 	if (!start_child(&how, &order, &child))
@@ -749,7 +751,6 @@ stop_child(void)
 	struct order order;
 	int status;
 
-	begin_reading();
 	place_order(&order, "n", 0);
 	how.argv = order.argv;
 	how.flags = once_in(2) ? SPAWNIO_ASYNC : 0;
@@ -775,12 +776,10 @@ stop_stream(void)
 	FILE *stream;
 	int status;
 
-	begin_reading();
 	place_order(&order, "n", draw_nap());
 	calling("spopen, to be stopped");
 	stream = spopen(order.command, "r");
 	if (stream == NULL) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -885,7 +884,6 @@ avfork_one(void)
 	if (pipe2(end, O_CLOEXEC) == -1)
 		wrong("pipe: errno %d", errno);
 	memset(&job, 0, sizeof(job));
-	begin_reading();
 	place_order(&job.order, "s", 0);
 	job.out = end[1];
 	job.code = once_in(3) ? (int)job.order.code : -1;
@@ -926,14 +924,12 @@ quote_one(void)
 	if (spawnio_quote(word, sizeof(word), text) >= sizeof(word))
 		wrong("too long");
 	called();
-	begin_reading();
 	place_order(&order, "s", 0);
 	snprintf(command, sizeof(command), "%s s %s %u", parrot, word,
 	    order.code);
 	calling("spopen, quoted");
 	stream = spopen(command, "re");
 	if (stream == NULL) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -1059,7 +1055,7 @@ read_in_fork(void)
 
 	if (once_in(3))
 		setenv("SPAWNIO_STRESS", "forked", 1);
-	place_order(&order, "cse", draw(DIRECT_FORMS));
+	write_order(&order, "cse", draw(DIRECT_FORMS));
 	snprintf(expected, sizeof(expected), "%s%s", order.token,
 	    getenv("SPAWNIO_STRESS") != NULL ? getenv("SPAWNIO_STRESS") :
 	    "none");
@@ -1077,7 +1073,7 @@ system_in_fork(void)
 	struct order order;
 	int status;
 
-	place_order(&order, "-", draw(DIRECT_FORMS));
+	write_order(&order, "-", draw(DIRECT_FORMS));
 	status = ssystem(order.command);
 	if (status == -1)
 		return scarce && errno == EAGAIN ? 0 : 3;
@@ -1168,11 +1164,9 @@ cancel_one(void)
 	pthread_t thread;
 	void *result;
 
-	begin_reading();
 	place_order(&order, "n", draw_nap());
 	calling("pthread_cancel");
 	if (pthread_create(&thread, NULL, naps[draw(3)], order.command) != 0) {
-		end_reading();
 		errno = EAGAIN;
 		refused();
 		return;
@@ -1341,12 +1335,10 @@ read_through(FILE *(*open_plugin)(const char *, const char *),
 	FILE *stream;
 	int status;
 
-	begin_reading();
 	place_order(&order, "s", draw_form());
 	calling("spopen of a plug-in");
 	stream = open_plugin(order.command, "re");
 	if (stream == NULL) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -1511,7 +1503,6 @@ leave_one(void)
 	begin_reading();
 	calling("spawnio_start, to leave");
 	if (spawnio_start(&how, &child) == -1) {
-		end_reading();
 		refused();
 		return;
 	}
@@ -1580,7 +1571,7 @@ has_pidfds(void)
 
 /* What is asked for is to be tried, not another. */
 static bool
-may_switch(void)
+gate_chooses(void)
 {
 	const char *wish = getenv("SPAWNIO_ENGINE");
 
@@ -1602,7 +1593,7 @@ engage_all(void)
 	engage("leaver", leave_one);
 	if (MAY_CANCEL)
 		engage("canceller", cancel_one);
-	if (may_switch())
+	if (gate_chooses())
 		engage("switcher", switch_engine);
 	if (has_pidfds())
 		engage("bully", bully);
@@ -1794,10 +1785,7 @@ number(const char *variable, int otherwise)
 static int
 count(void)
 {
-	const char *wish = getenv("SPAWNIO_ENGINE");
-
-	return number("SPAWNIO_STORM", (wish == NULL ||
-	    strcmp(wish, "auto") == 0) &&
+	return number("SPAWNIO_STORM", gate_chooses() &&
 	    strcmp(spawnio_engine(NULL), "avfork") == 0 ? LAUNCHES : FEWER);
 }
 
@@ -1902,35 +1890,43 @@ be_first(void)
 	return status == 0 ? 0 : 1;
 }
 
+static int
+wait_for(pid_t pid)
+{
+	int status = SKIPPED << 8;
+
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return status;
+}
+
 /* In a process that is to have no children but there. */
 static int
 storm_elsewhere(void)
 {
-	int status = SKIPPED << 8;
 	pid_t pid;
+	int status;
 
 	if (!has_own_limit() || !enter_namespaces())
 		return SKIPPED;
 	pid = fork_self();
 	if (pid == 0)
 		_exit(be_first());
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
+	status = wait_for(pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 static int
 storm_with_few_pids(void)
 {
-	int status = SKIPPED << 8;
 	pid_t pid = fork_self();
+	int status;
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(storm_elsewhere());
 	}
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
+	status = wait_for(pid);
 	if (status == SKIPPED << 8)
 		say("stress: few pids left out: no namespace for them\n");
 	return status != 0 && status != SKIPPED << 8;
