@@ -85,13 +85,18 @@ static _Thread_local struct worker *me;
 static uint64_t seed;
 static bool scarce;		/* process ids are */
 static pid_t self;
-static char own_path[PATH_MAX], parrot[PATH_MAX], plugin[2][PATH_MAX];
+static char own_path[PATH_MAX], parrot[PATH_MAX];
+static char plugin_path[2][PATH_MAX];
 static atomic_int left;
 static atomic_bool over;
 static time_t deadline;
 
-static atomic_uint launches, signals, forks, cancels, changes, switches, stops,
-    kills, deaths, plugins, static_plugins, departures, refusals;
+/* What was done in all. */
+struct tally {
+	atomic_uint launches, signals, forks, cancels, changes, switches, stops,
+	    kills, deaths, plugins, static_plugins, departures, refusals;
+};
+static struct tally tally;
 
 /* --- what went wrong --- */
 
@@ -234,7 +239,7 @@ refused(void)
 	end_reading();
 	if (!scarce || error != EAGAIN)
 		wrong("errno %d", error);
-	atomic_fetch_add(&refusals, 1);
+	atomic_fetch_add(&tally.refusals, 1);
 	usleep(2000);
 }
 
@@ -316,7 +321,7 @@ forget_order(struct order *order)
 {
 	end_reading();
 	memset(order->command, 'x', sizeof(order->command));
-	atomic_fetch_add(&launches, 1);
+	atomic_fetch_add(&tally.launches, 1);
 }
 
 /* No more children have died of it than were killed. */
@@ -324,7 +329,7 @@ static bool
 was_killed(int status)
 {
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-	    atomic_fetch_add(&deaths, 1) < atomic_load(&kills);
+	    atomic_fetch_add(&tally.deaths, 1) < atomic_load(&tally.kills);
 }
 
 static size_t
@@ -603,7 +608,7 @@ run_out_of_time(void)
 		refused();
 	else if (status != -1 && !was_killed(status))
 		wrong("status %#x", status);
-	atomic_fetch_add(&launches, 1);
+	atomic_fetch_add(&tally.launches, 1);
 }
 
 static void
@@ -862,7 +867,7 @@ fork_job(struct job *job)
 		return false;
 	}
 	called();
-	atomic_fetch_add(&launches, 1);
+	atomic_fetch_add(&tally.launches, 1);
 	return true;
 }
 
@@ -1010,7 +1015,7 @@ handle(int signo)
 	(void)signo;
 	if (syscall(SYS_getpid) != self)
 		abort();
-	atomic_fetch_add(&signals, 1);
+	atomic_fetch_add(&tally.signals, 1);
 }
 
 static void
@@ -1123,7 +1128,7 @@ fork_one(void)
 		return;
 	}
 	check_other(pid, 0);
-	atomic_fetch_add(&forks, 1);
+	atomic_fetch_add(&tally.forks, 1);
 	usleep(draw(10000));
 }
 
@@ -1177,7 +1182,7 @@ cancel_one(void)
 	forget_order(&order);
 	if (result != PTHREAD_CANCELED && !was_killed((int)(intptr_t)result))
 		wrong("not cancelled: %p", result);
-	atomic_fetch_add(&cancels, 1);
+	atomic_fetch_add(&tally.cancels, 1);
 	usleep(draw(10000));
 }
 
@@ -1197,7 +1202,7 @@ furnish(struct surroundings *new)
 	size_t i, n = 0;
 
 	snprintf(setting, sizeof(setting), "%u%.*s",
-	    atomic_load(&changes), (int)draw(sizeof(padding)), padding);
+	    atomic_load(&tally.changes), (int)draw(sizeof(padding)), padding);
 	snprintf(new->setting, sizeof(new->setting), "SPAWNIO_STRESS=%s",
 	    setting);
 	for (i = 0; first_environ[i] != NULL; i++)
@@ -1228,7 +1233,7 @@ change_environ(void)
 		setenv("SPAWNIO_STRESS_TOO", once_in(2) ? "1" : "22", 1);
 	else
 		unsetenv("SPAWNIO_STRESS_TOO");
-	atomic_fetch_add(&changes, 1);
+	atomic_fetch_add(&tally.changes, 1);
 	atomic_store(&changing, false);
 }
 
@@ -1248,7 +1253,7 @@ switch_engine(void)
 		called();
 	else if (errno != ENOTSUP)
 		wrong("errno %d", errno);
-	atomic_fetch_add(&switches, 1);
+	atomic_fetch_add(&tally.switches, 1);
 	usleep(draw(20000));
 }
 
@@ -1301,10 +1306,10 @@ static void
 bully_child(int pidfd)
 {
 	send_signal(pidfd, SIGSTOP);
-	atomic_fetch_add(&stops, 1);
+	atomic_fetch_add(&tally.stops, 1);
 	usleep(draw(3000));
 	if (once_in(4)) {
-		atomic_fetch_add(&kills, 1);
+		atomic_fetch_add(&tally.kills, 1);
 		send_signal(pidfd, SIGKILL);
 	} else
 		send_signal(pidfd, SIGCONT);
@@ -1326,9 +1331,18 @@ bully(void)
 	usleep(draw(2000));
 }
 
+/* That has the shared library, or a library of its own in it. */
+enum plugin_kind { PLUGIN_SHARED, PLUGIN_STATIC };
+
+/* Loaded, unless the handle is NULL. */
+struct plugin {
+	void *handle;
+	FILE *(*open)(const char *command, const char *type);
+	int (*close)(FILE *stream);
+};
+
 static void
-read_through(FILE *(*open_plugin)(const char *, const char *),
-    int (*close_plugin)(FILE *))
+read_through(const struct plugin *plugin)
 {
 	char said[128];
 	struct order order;
@@ -1337,7 +1351,7 @@ read_through(FILE *(*open_plugin)(const char *, const char *),
 
 	place_order(&order, "s", draw_form());
 	calling("spopen of a plug-in");
-	stream = open_plugin(order.command, "re");
+	stream = plugin->open(order.command, "re");
 	if (stream == NULL) {
 		refused();
 		return;
@@ -1345,43 +1359,41 @@ read_through(FILE *(*open_plugin)(const char *, const char *),
 	forget_order(&order);
 	read_text(fileno(stream), said, sizeof(said));
 	calling("spclose of a plug-in");
-	status = close_plugin(stream);
+	status = plugin->close(stream);
 	check_status(&order, status, said, order.token);
 }
 
 /* dlsym(3) says how to get a function from it. */
-static void *
-open_plugin(const char *path, FILE *(**open_stream)(const char *, const char *),
-    int (**close_stream)(FILE *))
+static void
+open_plugin(struct plugin *plugin, enum plugin_kind kind)
 {
-	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-
-	if (handle != NULL) {
-		*(void **)open_stream = dlsym(handle, "plugin_open");
-		*(void **)close_stream = dlsym(handle, "plugin_close");
+	plugin->handle = dlopen(plugin_path[kind], RTLD_NOW | RTLD_LOCAL);
+	if (plugin->handle != NULL) {
+		*(void **)&plugin->open = dlsym(plugin->handle, "plugin_open");
+		*(void **)&plugin->close =
+		    dlsym(plugin->handle, "plugin_close");
 	}
-	return handle;
 }
 
 static void
 load_plugin(void)
 {
-	FILE *(*open_it)(const char *, const char *);
-	int (*close_it)(FILE *), which = once_in(4);
-	void *handle;
+	enum plugin_kind kind = once_in(4) ? PLUGIN_STATIC : PLUGIN_SHARED;
+	struct plugin plugin;
 
-	if (which == 1 && atomic_load(&static_plugins) >= PLUGINS)
-		which = 0;
+	if (atomic_load(&tally.static_plugins) >= PLUGINS)
+		kind = PLUGIN_SHARED;
 	calling("dlopen");
 	begin_reading();
-	handle = open_plugin(plugin[which], &open_it, &close_it);
+	open_plugin(&plugin, kind);
 	end_reading();
-	if (handle == NULL)
+	if (plugin.handle == NULL)
 		wrong("%s", dlerror());
-	read_through(open_it, close_it);
+	read_through(&plugin);
 	calling("dlclose");
-	dlclose(handle);
-	atomic_fetch_add(which == 1 ? &static_plugins : &plugins, 1);
+	dlclose(plugin.handle);
+	atomic_fetch_add(kind == PLUGIN_STATIC ? &tally.static_plugins :
+	    &tally.plugins, 1);
 	usleep(draw(20000));
 }
 
@@ -1415,19 +1427,20 @@ launch_to_leave(void *arg)
 static void
 launch_and_unload(void)
 {
-	FILE *(*open_it)(const char *, const char *);
-	int (*close_it)(FILE *);
 	char command[PATH_MAX + 64];
-	void *handle = open_plugin(plugin[1], &open_it, &close_it);
+	struct plugin plugin;
 
+	open_plugin(&plugin, PLUGIN_STATIC);
+	if (plugin.handle == NULL)
+		return;
 	snprintf(command, sizeof(command), "%s s -99 0", parrot);
-	if (handle != NULL && open_it(command, "we") != NULL &&
+	if (plugin.open(command, "we") != NULL &&
 	    write(STDOUT_FILENO, "+99", 3) != 3)
 		_exit(1);
-	if (handle != NULL)
-		dlclose(handle);
+	dlclose(plugin.handle);
 }
 
+__attribute__((__noreturn__))
 static void
 depart(int how)
 {
@@ -1452,7 +1465,8 @@ depart(int how)
 	_exit(0);
 }
 
-static int
+__attribute__((__noreturn__))
+static void
 leave(const char *how, const char *after)
 {
 	pthread_t thread;
@@ -1464,7 +1478,6 @@ leave(const char *how, const char *after)
 			break;
 	usleep((useconds_t)atoi(after));
 	depart(atoi(how));
-	return 0;
 }
 
 /* Each that was made has run. */
@@ -1483,7 +1496,7 @@ check_departure(const char *said)
 		memcpy(record + 1, p + 1, 2);
 		if (strstr(said, record) == NULL)
 			wrong("launch %s is lost: '%s'", record, said);
-		atomic_fetch_add(&launches, 1);
+		atomic_fetch_add(&tally.launches, 1);
 	}
 }
 
@@ -1514,7 +1527,7 @@ leave_one(void)
 	if (status != (what == 2 ? SIGKILL : 0) && !was_killed(status))
 		wrong("left with status %#x", status);
 	check_departure(said);
-	atomic_fetch_add(&departures, 1);
+	atomic_fetch_add(&tally.departures, 1);
 	usleep(draw(20000));
 }
 
@@ -1597,7 +1610,7 @@ engage_all(void)
 		engage("switcher", switch_engine);
 	if (has_pidfds())
 		engage("bully", bully);
-	if (access(plugin[0], R_OK) == 0)
+	if (access(plugin_path[PLUGIN_SHARED], R_OK) == 0)
 		engage("loader", load_plugin);
 }
 
@@ -1718,7 +1731,7 @@ take_stock(void)
 	now.heap = heap();
 	now.all = status_of("VmRSS:") * 1024;
 	now.maps = maps();
-	now.plugins = (long)atomic_load(&static_plugins);
+	now.plugins = (long)atomic_load(&tally.static_plugins);
 	for (fd = 0; fd < 1024; fd++)
 		now.descriptors += fcntl(fd, F_GETFD) != -1;
 	return now;
@@ -1797,12 +1810,13 @@ tell(time_t begun)
 	    "%u engines, %u stopped, %u killed, %u died of it, "
 	    "%u + %u plug-ins, %u departures, %u refused\n",
 	    (unsigned long long)seed, scarce ? ", few pids" : "",
-	    atomic_load(&launches), (long)(time(NULL) - begun),
-	    atomic_load(&signals), atomic_load(&forks), atomic_load(&cancels),
-	    atomic_load(&changes), atomic_load(&switches), atomic_load(&stops),
-	    atomic_load(&kills), atomic_load(&deaths), atomic_load(&plugins),
-	    atomic_load(&static_plugins), atomic_load(&departures),
-	    atomic_load(&refusals));
+	    atomic_load(&tally.launches), (long)(time(NULL) - begun),
+	    atomic_load(&tally.signals), atomic_load(&tally.forks),
+	    atomic_load(&tally.cancels), atomic_load(&tally.changes),
+	    atomic_load(&tally.switches), atomic_load(&tally.stops),
+	    atomic_load(&tally.kills), atomic_load(&tally.deaths),
+	    atomic_load(&tally.plugins), atomic_load(&tally.static_plugins),
+	    atomic_load(&tally.departures), atomic_load(&tally.refusals));
 }
 
 /* What is there once comes in the first tenth. */
@@ -1940,7 +1954,9 @@ find_programs(void)
 	static const char *const names[] = {
 		"parrot", ".libs/plugin-shared.so", ".libs/plugin-static.so"
 	};
-	char *const paths[] = { parrot, plugin[0], plugin[1] };
+	char *const paths[] = {
+		parrot, plugin_path[PLUGIN_SHARED], plugin_path[PLUGIN_STATIC]
+	};
 	ssize_t n = readlink("/proc/self/exe", own_path, sizeof(own_path) - 1);
 	size_t i;
 
@@ -1994,7 +2010,7 @@ main(int argc, char *argv[])
 
 	start_afresh();
 	if (argc == 4 && strcmp(argv[1], "leave") == 0)
-		return leave(argv[2], argv[3]);
+		leave(argv[2], argv[3]);
 	/* ThreadSanitizer keeps signals back, loses sight of what a cancelled
 	 * thread closes, and may not fork with threads. */
 	if (!MAY_STORM) {
