@@ -11,29 +11,17 @@
  * is about so many launches, and so many seconds at most.  SPAWNIO_STORM_SEED
  * makes each thread draw what it drew in the run that printed that number. */
 
-#ifndef _GNU_SOURCE
-# define _GNU_SOURCE 1
-#endif
-
-#include "fixture.h"
+#include "stress.h"
 
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include <dirent.h>
 #include <dlfcn.h>
-#include <limits.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdint.h>
-#include <time.h>
 
 #include "spawnio/child.h"
-#include "spawnio/how.h"
 
 #ifdef __GLIBC__
 # include <malloc.h>
@@ -42,15 +30,10 @@
 # endif
 #endif
 
-#define SKIPPED		77
-#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
-
-#define PLAYERS		16
 #define LAUNCHES	4000	/* with the engine that the gate takes if it */
 #define FEWER		600	/* finds nothing against it; with the others */
 #define SECONDS		600
 #define PATIENCE	60	/* seconds without a turn: a deadlock */
-#define ODD_ERRNO	12345
 #define FEW_PIDS	480	/* of which the kernel reserves 300 */
 
 /* As in t/storm.c; and what each plug-in leaves that has the library in it. */
@@ -61,153 +44,14 @@
 #define MAPS_MAY_GROW	40
 #define PLUGIN_MAPS	12
 
-/* One thread.  All but the players disturb. */
-struct worker {
-	pthread_t thread;
-	const char *name;
-	void (*turn)(void);
-	int number;
-	uint64_t random;
-	unsigned launches;
-	sigset_t mask;
-	const char *_Atomic doing;
-	atomic_uint turns;
-	atomic_bool reads_environ;
-	atomic_bool finished;
-	unsigned turns_seen;	/* by the watch, and when */
-	time_t seen;
-};
-
-static struct worker cast[PLAYERS + 16];
-static size_t workers;
-static _Thread_local struct worker *me;
-
-static uint64_t seed;
-static bool scarce;		/* process ids are */
+uint64_t seed;
+bool scarce;
+struct tally tally;
+char own_path[PATH_MAX], parrot[PATH_MAX], plugin_path[2][PATH_MAX];
 static pid_t self;
-static char own_path[PATH_MAX], parrot[PATH_MAX];
-static char plugin_path[2][PATH_MAX];
 static atomic_int left;
 static atomic_bool over;
 static time_t deadline;
-
-/* What was done in all. */
-struct tally {
-	atomic_uint launches, signals, forks, cancels, changes, switches, stops,
-	    kills, deaths, plugins, static_plugins, departures, refusals;
-};
-static struct tally tally;
-
-/* --- what went wrong --- */
-
-static void
-say(const char *format, ...)
-{
-	char line[512];
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) == -1)
-		_exit(1);
-}
-
-/* The beginning tells most. */
-static void
-say_file(const char *task, const char *name)
-{
-	char path[PATH_MAX], text[48];
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%s/%s", task, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
-	if (n > 0)
-		say(" %s: %.*s", name, (int)n, text);
-	close(fd);
-}
-
-/* Who is where: as they say, and as the kernel does. */
-static void
-say_states(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	struct dirent *entry;
-	size_t i;
-
-	for (i = 0; i < workers; i++)
-		say("%s %d: %u turns, in %s\n", cast[i].name, cast[i].number,
-		    atomic_load(&cast[i].turns), atomic_load(&cast[i].doing));
-	while (tasks != NULL && (entry = readdir(tasks)) != NULL)
-		if (entry->d_name[0] != '.') {
-			say("task");
-			say_file(entry->d_name, "stat");
-			say_file(entry->d_name, "wchan");
-			say_file(entry->d_name, "syscall");
-			say("\n");
-		}
-}
-
-__attribute__((__noreturn__)) FIXTURE_PRINTF(1, 2)
-static void
-wrong(const char *format, ...)
-{
-	char text[384];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	say("stress: SPAWNIO_STORM_SEED=%llu: %s %d, turn %u, %s: %s\n",
-	    (unsigned long long)seed, me->name, me->number,
-	    atomic_load(&me->turns), atomic_load(&me->doing), text);
-	abort();
-}
-
-/* --- luck --- */
-
-/* Knuth's linear congruential generator, for MMIX. */
-static uint64_t
-advance(struct worker *worker)
-{
-	worker->random = worker->random * 6364136223846793005U +
-	    1442695040888963407U;
-	return worker->random >> 33;
-}
-
-static unsigned
-draw(unsigned n)
-{
-	return (unsigned)(advance(me) % n);
-}
-
-static bool
-once_in(unsigned n)
-{
-	return draw(n) == 0;
-}
-
-/* --- calls --- */
-
-/* What is called next: no call changes errno if it is successful. */
-static void
-calling(const char *name)
-{
-	atomic_store(&me->doing, name);
-	errno = ODD_ERRNO;
-}
-
-static void
-called(void)
-{
-	if (errno != ODD_ERRNO)
-		wrong("errno became %d", errno);
-}
 
 /* The environment may change only while nobody reads it. */
 static atomic_bool changing;
@@ -1331,16 +1175,6 @@ bully(void)
 	usleep(draw(2000));
 }
 
-/* That has the shared library, or a library of its own in it. */
-enum plugin_kind { PLUGIN_SHARED, PLUGIN_STATIC };
-
-/* Loaded, unless the handle is NULL. */
-struct plugin {
-	void *handle;
-	FILE *(*open)(const char *command, const char *type);
-	int (*close)(FILE *stream);
-};
-
 static void
 read_through(const struct plugin *plugin)
 {
@@ -1533,23 +1367,6 @@ leave_one(void)
 
 /* --- the whole --- */
 
-static struct worker *
-engage(const char *name, void (*turn)(void))
-{
-	struct worker *worker = &cast[workers];
-
-	memset(worker, 0, sizeof(*worker));
-	worker->name = name;
-	worker->turn = turn;
-	worker->number = (int)workers;
-	worker->random = seed ^ workers << 32;
-	advance(worker);
-	atomic_store(&worker->doing, "nothing");
-	worker->seen = time(NULL);
-	workers++;
-	return worker;
-}
-
 /* Each player has a mask of its own; what is blocked goes by the shell, which
  * takes long. */
 static void *
@@ -1582,8 +1399,7 @@ has_pidfds(void)
 	return fd >= 0;
 }
 
-/* What is asked for is to be tried, not another. */
-static bool
+bool
 gate_chooses(void)
 {
 	const char *wish = getenv("SPAWNIO_ENGINE");

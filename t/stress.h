@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of t/stress share, in a section for each file. */
+
+#ifndef STRESS_H
+#define STRESS_H
+
+#include "fixture.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "spawnio/how.h"
+
+#define SKIPPED		77
+#define PLAYERS		16
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+/* --- stress.c: the program --- */
+
+/* What the numbers begin with that the threads draw. */
+extern uint64_t seed;
+
+/* Process ids are few here. */
+extern bool scarce;
+
+/* What has been done so far. */
+struct tally {
+	atomic_uint launches, signals, forks, cancels, changes, switches, stops,
+	    kills, deaths, plugins, static_plugins, departures, refusals;
+};
+extern struct tally tally;
+
+/* A plug-in has the shared library, or a library of its own in it. */
+enum plugin_kind { PLUGIN_SHARED, PLUGIN_STATIC };
+
+/* Where the programs are, and the plug-ins. */
+extern char own_path[PATH_MAX], parrot[PATH_MAX], plugin_path[2][PATH_MAX];
+
+/* Or was an engine asked for, which is to be tried and no other? */
+bool gate_chooses(void);
+
+/* --- stress-workers.c: the threads --- */
+
+/* One thread.  All but the players disturb. */
+struct worker {
+	pthread_t thread;
+	const char *name;
+	void (*turn)(void);
+	int number;
+	uint64_t random;
+	unsigned launches;
+	sigset_t mask;
+	const char *_Atomic doing;
+	atomic_uint turns;
+	atomic_bool reads_environ;
+	atomic_bool finished;
+	unsigned turns_seen;	/* by the watch, and when */
+	time_t seen;
+};
+
+/* All of them, how many they are, and the one that this thread is. */
+extern struct worker cast[PLAYERS + 16];
+extern size_t workers;
+extern _Thread_local struct worker *me;
+
+/* One more, whose thread is yet to be made. */
+struct worker *engage(const char *name, void (*turn)(void));
+
+/* A number below n; and whether it is 0. */
+unsigned draw(unsigned n);
+bool once_in(unsigned n);
+
+/* What is called next: no call changes errno if it is successful. */
+void calling(const char *name);
+void called(void);
+
+/* Write to the standard error. */
+void say(const char *format, ...) FIXTURE_PRINTF(1, 2);
+
+/* Who is where: as they say, and as the kernel does. */
+void say_states(void);
+
+/* Say what this thread has found, and with which seed, and abort. */
+__attribute__((__noreturn__)) FIXTURE_PRINTF(1, 2)
+void wrong(const char *format, ...);
+
+/* --- stress-disturbances.c --- */
+
+/* Loaded, unless the handle is NULL. */
+struct plugin {
+	void *handle;
+	FILE *(*open)(const char *command, const char *type);
+	int (*close)(FILE *stream);
+};
+
+#endif
