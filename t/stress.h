@@ -86,6 +86,21 @@ void say_states(void);
 __attribute__((__noreturn__)) FIXTURE_PRINTF(1, 2)
 void wrong(const char *format, ...);
 
+/* --- stress-environ.c: the environment --- */
+
+/* The value of SPAWNIO_STRESS, which children are to find. */
+extern char setting[64];
+
+/* Called once, first: the environment as it is is the one to change. */
+void keep_environ(void);
+
+/* The environment does not change between the two. */
+void begin_reading(void);
+void end_reading(void);
+
+/* A turn: it changes. */
+void change_environ(void);
+
 /* --- stress-disturbances.c --- */
 
 /* Loaded, unless the handle is NULL. */
