@@ -101,6 +101,70 @@ void end_reading(void);
 /* A turn: it changes. */
 void change_environ(void);
 
+/* --- stress-orders.c: what is launched --- */
+
+/* A command, also as arguments, and what it is to say and to exit with. */
+struct order {
+	char jobs[8];
+	char token[32];
+	char setting[64];
+	unsigned code;
+	char digits[8];
+	char command[PATH_MAX + 128];
+	char *argv[5];
+};
+
+/* So many forms of a command, the first, take no shell. */
+#define DIRECT_FORMS	3
+
+/* A form; and one of a command that is to be ended: never beside a shell, after
+ * whose end it would go on. */
+unsigned draw_form(void);
+unsigned draw_nap(void);
+
+/* The jobs are those of t/parrot.c. */
+void write_order(struct order *order, const char *jobs, unsigned form);
+
+/* The same, and the environment stays until the launch is made or refused. */
+void place_order(struct order *order, const char *jobs, unsigned form);
+
+/* The launch is made.  The command's bytes are the caller's again. */
+void forget_order(struct order *order);
+
+/* No launch was made: process ids may have run out, and then there is to be
+ * nothing. */
+void refused(void);
+
+/* Ask for the command, or for the same as arguments. */
+void choose_how(struct spawnio_how *how, struct order *order);
+
+/* And for more, which must change nothing; plain: what posix_spawn can do. */
+void prepare(struct spawnio_how *how, struct order *order, bool plain);
+
+/* Place an order, and launch it: NULL if that was refused. */
+FILE *open_stream(struct order *order, const char *jobs, const char *type);
+
+/* Launch what was ordered, with pipes: false if that was refused. */
+bool start_child(struct spawnio_how *how, struct order *order,
+    struct spawnio_child *child);
+
+/* Close it: the status must be the order's, what was said as expected. */
+void close_stream(const struct order *order, FILE *stream, const char *said,
+    const char *expected);
+
+/* The child's status, when it has ended. */
+int end_of(struct spawnio_child *child);
+
+/* The same for a status that is known. */
+void check_status(const struct order *order, int status, const char *said,
+    const char *expected);
+
+/* No more children have died of it than were killed. */
+bool was_killed(int status);
+
+/* Read all there is, or what there is room for. */
+void read_text(int fd, char *text, size_t size);
+
 /* --- stress-disturbances.c --- */
 
 /* Loaded, unless the handle is NULL. */
