@@ -86,6 +86,9 @@ void say_states(void);
 __attribute__((__noreturn__)) FIXTURE_PRINTF(1, 2)
 void wrong(const char *format, ...);
 
+/* Take one of the players' turns: false if there is none, or no time. */
+bool turn_is_left(void);
+
 /* --- stress-environ.c: the environment --- */
 
 /* The value of SPAWNIO_STRESS, which children are to find. */
@@ -164,6 +167,11 @@ bool was_killed(int status);
 
 /* Read all there is, or what there is room for. */
 void read_text(int fd, char *text, size_t size);
+
+/* --- stress-players.c: the calls --- */
+
+/* A player's turn, if one is left. */
+void play(void);
 
 /* --- stress-disturbances.c --- */
 
