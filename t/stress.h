@@ -173,7 +173,16 @@ void read_text(int fd, char *text, size_t size);
 /* A player's turn, if one is left. */
 void play(void);
 
-/* --- stress-disturbances.c --- */
+/* --- stress-disturbances.c: those who disturb --- */
+
+/* Handle signals, in this process only: elsewhere the handler aborts. */
+void catch_signals(void);
+
+/* Their actions are still those. */
+void check_dispositions(void);
+
+/* fork(2), and the handler may run in the child. */
+pid_t fork_self(void);
 
 /* Loaded, unless the handle is NULL. */
 struct plugin {
@@ -181,5 +190,15 @@ struct plugin {
 	FILE *(*open)(const char *command, const char *type);
 	int (*close)(FILE *stream);
 };
+void open_plugin(struct plugin *plugin, enum plugin_kind kind);
+
+/* Turns: a signal for a player, a fork that launches, a call that is cancelled,
+ * another engine, a child that is stopped, a plug-in that launches. */
+void drum(void);
+void fork_one(void);
+void cancel_one(void);
+void switch_engine(void);
+void bully(void);
+void load_plugin(void);
 
 #endif
