@@ -201,4 +201,13 @@ void switch_engine(void);
 void bully(void);
 void load_plugin(void);
 
+/* --- stress-departures.c: processes that leave --- */
+
+/* A turn: another process of this program leaves. */
+void leave_one(void);
+
+/* What that process does: in which way, and after how many microseconds. */
+__attribute__((__noreturn__))
+void leave(const char *how, const char *after);
+
 #endif
