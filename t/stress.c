@@ -19,25 +19,11 @@
 
 #include <sched.h>
 
-#ifdef __GLIBC__
-# include <malloc.h>
-# if __GLIBC_PREREQ(2, 33)
-#  define HAVE_MALLINFO2
-# endif
-#endif
-
 #define LAUNCHES	4000	/* with the engine that the gate takes if it */
 #define FEWER		600	/* finds nothing against it; with the others */
 #define SECONDS		600
 #define PATIENCE	60	/* seconds without a turn: a deadlock */
 #define FEW_PIDS	480	/* of which the kernel reserves 300 */
-
-/* As in t/storm.c; and what each plug-in leaves that has the library in it. */
-#define HEAP_MAY_GROW	(64 * 1024)
-#define ALL_MAY_GROW	(1536 * 1024)
-#define PLUGIN_LEAVES	(64 * 1024)
-#define MAPS_MAY_GROW	40
-#define PLUGIN_MAPS	12
 
 uint64_t seed;
 bool scarce;
@@ -180,99 +166,12 @@ blow(int count, int seconds)
 	}
 }
 
-/* --- what is left --- */
-
-static long
-status_of(const char *field)
-{
-	char line[256];
-	long n = -1;
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f != NULL && n == -1 && fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, field, strlen(field)) == 0)
-			n = atol(line + strlen(field));
-	if (f != NULL)
-		fclose(f);
-	return n;
-}
-
-static long
-heap(void)
-{
-#ifdef HAVE_MALLINFO2
-	return (long)mallinfo2().uordblks;
-#else
-	return 0;
-#endif
-}
-
-static long
-maps(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	long n = 0;
-	int c;
-
-	while (f != NULL && (c = getc(f)) != EOF)
-		n += c == '\n';
-	if (f != NULL)
-		fclose(f);
-	return n;
-}
-
-struct belongings {
-	long heap, all, maps, plugins;
-	int descriptors;
-};
-
-static struct belongings
-take_stock(void)
-{
-	struct belongings now = { .descriptors = 0 };
-	int fd;
-
-	now.heap = heap();
-	now.all = status_of("VmRSS:") * 1024;
-	now.maps = maps();
-	now.plugins = (long)atomic_load(&tally.static_plugins);
-	for (fd = 0; fd < 1024; fd++)
-		now.descriptors += fcntl(fd, F_GETFD) != -1;
-	return now;
-}
-
+/* Each has had one. */
 static void
-check_growth(const struct belongings *before, const struct belongings *now)
+check_turns(void)
 {
-	long unloaded = now->plugins - before->plugins;
-
-	if (now->descriptors != before->descriptors)
-		wrong("%d descriptors, before %d", now->descriptors,
-		    before->descriptors);
-	if (!MAY_LIMIT)
-		return;
-	if (now->heap - before->heap > HEAP_MAY_GROW)
-		wrong("the heap grew by %ld", now->heap - before->heap);
-	if (now->all - before->all > ALL_MAY_GROW + unloaded * PLUGIN_LEAVES)
-		wrong("memory grew by %ld", now->all - before->all);
-	if (now->maps - before->maps > MAPS_MAY_GROW + unloaded * PLUGIN_MAPS)
-		wrong("%ld mappings, before %ld", now->maps, before->maps);
-}
-
-static void
-check_all(const struct belongings *before)
-{
-	struct belongings now = take_stock();
 	size_t i;
 
-	if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD)
-		wrong("a child is left");
-	if (status_of("Threads:") != 1)
-		wrong("%ld threads are left", status_of("Threads:") - 1);
-	if (spawnio_quiesce(0) != 0)
-		wrong("a launch is in flight");
-	check_dispositions();
-	check_growth(before, &now);
 	for (i = 0; i < workers; i++)
 		if (atomic_load(&cast[i].turns) == 0)
 			wrong("%s %d had no turn", cast[i].name,
@@ -322,7 +221,8 @@ storm(int launches_made, int seconds)
 	before = take_stock();
 	blow(launches_made - launches_made / 10, seconds - seconds / 10);
 	me = &cast[0];
-	check_all(&before);
+	check_belongings(&before);
+	check_turns();
 	tell(begun);
 }
 

@@ -210,4 +210,16 @@ void leave_one(void);
 __attribute__((__noreturn__))
 void leave(const char *how, const char *after);
 
+/* --- stress-belongings.c: what is left --- */
+
+/* What this process has, in bytes and in numbers, and what was unloaded. */
+struct belongings {
+	long heap, all, maps, plugins;
+	int descriptors;
+};
+struct belongings take_stock(void);
+
+/* It has no child, thread or launch, and hardly more than before. */
+void check_belongings(const struct belongings *before);
+
 #endif
