@@ -222,4 +222,9 @@ struct belongings take_stock(void);
 /* It has no child, thread or launch, and hardly more than before. */
 void check_belongings(const struct belongings *before);
 
+/* --- stress-few-pids.c: the same where process ids are few --- */
+
+/* Run this program there: 1 if it failed. */
+int storm_with_few_pids(void);
+
 #endif
