@@ -86,8 +86,16 @@ void say_states(void);
 __attribute__((__noreturn__)) FIXTURE_PRINTF(1, 2)
 void wrong(const char *format, ...);
 
+/* --- stress-storm.c: who takes part --- */
+
+/* All take turns, the players so many, for so many seconds at most. */
+void blow(int count, int seconds);
+
 /* Take one of the players' turns: false if there is none, or no time. */
 bool turn_is_left(void);
+
+/* Every thread has had one. */
+void check_turns(void);
 
 /* --- stress-environ.c: the environment --- */
 
