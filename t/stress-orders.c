@@ -9,12 +9,13 @@ static const char *const forms[] = {
 	"%s %s %s %u",
 	"exec %s '%s' \"%s\" %u",
 	"LC_ALL=C %s %s %s %u 2>&1",
+	"%s %s %s %u 9>/dev/null 9>&-",
 	"exec %s %s %s %u $NOTHING",
 	"%s %s %s %u; exit $?"
 };
 
 #define NAP_FORM	1
-#define SHELL_FORM	3
+#define SHELL_FORM	4
 
 unsigned
 draw_form(void)

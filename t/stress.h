@@ -126,7 +126,7 @@ struct order {
 };
 
 /* So many forms of a command, the first, take no shell. */
-#define DIRECT_FORMS	3
+#define DIRECT_FORMS	4
 
 /* A form; and one of a command that is to be ended: never beside a shell, after
  * whose end it would go on. */
