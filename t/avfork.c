@@ -1063,16 +1063,7 @@ start_many(void *arg)
 
 START_TEST(any_number_of_threads)
 {
-	pthread_t threads[8];
-	void *wrong;
-
-	for (size_t i = 0; i < COUNT(threads); i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, start_many,
-		    NULL), 0);
-	for (size_t i = 0; i < COUNT(threads); i++) {
-		pthread_join(threads[i], &wrong);
-		ck_assert_ptr_null(wrong);
-	}
+	in_threads(start_many, NULL);
 }
 END_TEST
 

@@ -1014,27 +1014,6 @@ END_TEST
 
 /* --- closed descriptors, signals, threads --- */
 
-static int saved[3];
-
-static void
-close_standard(int which)
-{
-	for (int fd = 0; fd < 3; fd++) {
-		saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
-		if (which & 1 << fd)
-			close(fd);
-	}
-}
-
-static void
-open_standard(void)
-{
-	for (int fd = 0; fd < 3; fd++) {
-		ck_assert_int_eq(dup2(saved[fd], fd), fd);
-		close(saved[fd]);
-	}
-}
-
 START_TEST(standard_descriptors_may_be_closed)
 {
 	struct spawnio_how how = shell("cat; echo err >&2");
@@ -1120,16 +1099,8 @@ START_TEST(cancelled_thread_kills_the_child_and_waits_for_it)
 	struct spawnio_how how = shell("trap '' TERM; %s; "
 	    "echo >/proc/self/fd/%d; exec sleep 60", _i == 0 ? ":" :
 	    "head -c 300000 /dev/zero", from.theirs);
-	pthread_t thread;
-	void *result;
 
-	ck_assert_int_eq(pthread_create(&thread, NULL, capture_it, &how), 0);
-	await(from);
-	pthread_cancel(thread);
-	pthread_join(thread, &result);
-	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
-	assert_error(waitpid(-1, NULL, WNOHANG | __WALL), -1, ECHILD);
-	close_channel(from);
+	cancel_when_begun(capture_it, &how, from);
 }
 END_TEST
 

@@ -11,7 +11,6 @@
 #include <poll.h>
 
 #define SOON	50	/* milliseconds */
-#define THREADS	4
 #define CALLS	5
 
 static char *const nothing[] = { (char *)"true", NULL };
@@ -720,21 +719,6 @@ start_and_stop(void *arg)
 		    !WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM;
 	}
 	return (void *)wrong;
-}
-
-static void
-in_threads(void *(*body)(void *), void *arg)
-{
-	pthread_t threads[THREADS];
-	void *wrong;
-
-	for (size_t i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, body, arg),
-		    0);
-	for (size_t i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], &wrong);
-		ck_assert_ptr_null(wrong);
-	}
 }
 
 START_TEST(children_of_any_number_of_threads)

@@ -983,27 +983,6 @@ END_TEST
 
 /* --- descriptors 0 to 2 closed in the caller --- */
 
-static int saved[3];
-
-static void
-close_standard(int which)
-{
-	for (int fd = 0; fd < 3; fd++) {
-		saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
-		if (which & 1 << fd)
-			close(fd);
-	}
-}
-
-static void
-open_standard(void)
-{
-	for (int fd = 0; fd < 3; fd++) {
-		ck_assert_int_eq(dup2(saved[fd], fd), fd);
-		close(saved[fd]);
-	}
-}
-
 /* The library's own get the numbers 0, 1 or 2 then. */
 START_TEST(pipes_though_standard_is_closed)
 {

@@ -449,6 +449,42 @@ in_child(void (*body)(void *), void *arg)
 	assert_exit(status, 0);
 }
 
+static int standard[3];
+
+void
+close_standard(int which)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		standard[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+		if (which & 1 << fd)
+			close(fd);
+	}
+}
+
+void
+open_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		ck_assert_int_eq(dup2(standard[fd], fd), fd);
+		close(standard[fd]);
+	}
+}
+
+void
+in_threads(void *(*body)(void *), void *arg)
+{
+	pthread_t threads[8];
+	void *wrong;
+
+	for (size_t i = 0; i < COUNT(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, body, arg),
+		    0);
+	for (size_t i = 0; i < COUNT(threads); i++) {
+		pthread_join(threads[i], &wrong);
+		ck_assert_ptr_null(wrong);
+	}
+}
+
 struct root {
 	const char *folder;
 	void (*body)(void *);

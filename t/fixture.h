@@ -151,6 +151,14 @@ bool may_change_root(void);
 void in_other_root(const char *text, mode_t mode, void (*body)(void *),
     void *arg);
 
+/* Close those of descriptors 0 to 2 whose bits are set in which; and have them
+ * again. */
+void close_standard(int which);
+void open_standard(void);
+
+/* Run body(arg) in eight threads at once: NULL of each if nothing was wrong. */
+void in_threads(void *(*body)(void *), void *arg);
+
 /* Is this kernel of that version, or a later one? */
 static inline bool
 kernel_is(int major, int minor)

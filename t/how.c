@@ -118,16 +118,8 @@ START_TEST(cancelled_run_kills_the_child_and_waits_for_it)
 	struct channel from = from_commands();
 	struct spawnio_how how = shell("trap '' TERM INT; "
 	    "echo >/proc/self/fd/%d; exec sleep 60", from.theirs);
-	pthread_t thread;
-	void *result;
 
-	ck_assert_int_eq(pthread_create(&thread, NULL, run_it, &how), 0);
-	await(from);
-	pthread_cancel(thread);
-	pthread_join(thread, &result);
-	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
-	assert_error(waitpid(-1, NULL, WNOHANG | __WALL), -1, ECHILD);
-	close_channel(from);
+	cancel_when_begun(run_it, &how, from);
 }
 END_TEST
 
@@ -1492,16 +1484,7 @@ make_many(void *arg)
 
 START_TEST(any_number_of_threads)
 {
-	pthread_t threads[8];
-	void *wrong;
-
-	for (size_t i = 0; i < COUNT(threads); i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, make_many,
-		    NULL), 0);
-	for (size_t i = 0; i < COUNT(threads); i++) {
-		pthread_join(threads[i], &wrong);
-		ck_assert_ptr_null(wrong);
-	}
+	in_threads(make_many, NULL);
 }
 END_TEST
 

@@ -155,6 +155,21 @@ said(const struct spawnio_how *how)
 	return text;
 }
 
+void
+cancel_when_begun(void *(*body)(void *), void *arg, struct channel from)
+{
+	pthread_t thread;
+	void *result;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, body, arg), 0);
+	await(from);
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+	assert_error(waitpid(-1, NULL, WNOHANG | __WALL), -1, ECHILD);
+	close_channel(from);
+}
+
 /* --- failures --- */
 
 static void

@@ -39,6 +39,10 @@ const char *said(const struct spawnio_how *how);
 /* What is left in one of the child's pipes, which is closed then. */
 const char *drain(struct spawnio_child *child, int which);
 
+/* Cancel a thread that runs body when its child has written to the channel,
+ * which is closed then: no child is left. */
+void cancel_when_begun(void *(*body)(void *), void *arg, struct channel from);
+
 /* All functions fail with that error, and leave nothing behind. */
 void assert_refused(const struct spawnio_how *how, int error);
 
