@@ -604,6 +604,18 @@ is_dull(void)
 	return spio_parse(&parsed, command) != NULL && !once_in(8);
 }
 
+/* `. a': the bytes of a program have a & or two. */
+static int
+reads_commands(void)
+{
+	const char *p = command;
+
+	while ((p = strchr(p, '.')) != NULL)
+		if (*++p != '\0' && strchr(" \t'\"\\<>", *p) != NULL)
+			return 1;
+	return 0;
+}
+
 /* A pipeline, or what runs in the background: its output comes when it comes.
  * It is the shell's. */
 static int
@@ -612,7 +624,7 @@ is_concurrent(void)
 	static struct command parsed;
 
 	return spio_parse(&parsed, command) != NULL &&
-	    strpbrk(command, "|&") != NULL;
+	    (strpbrk(command, "|&") != NULL || reads_commands());
 }
 
 static int
