@@ -1590,7 +1590,11 @@ leave_one_behind(void *arg)
 {
 	const struct timespec pause = { 30, 0 };
 	struct note *note = arg;
+#ifdef __s390x__	/* the stack, then the flags */
+	long pid = child_syscall(SYS_clone, 0, SIGCHLD, 0, 0, 0, 0);
+#else
 	long pid = child_syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+#endif
 
 	if (pid == 0) {
 		child_nanosleep(&pause, NULL);
