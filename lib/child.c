@@ -41,7 +41,7 @@ still_ours(const struct open_end *end)
 {
 	struct kernel_statx st;
 
-	if (sys_statx_fd(end->fd, &st) != 0)
+	if (end->ino == 0 || sys_statx_fd(end->fd, &st) != 0)
 		return 1;
 	return st.ino == end->ino && st.dev_major == end->dev_major &&
 	    st.dev_minor == end->dev_minor;

@@ -15,7 +15,7 @@ struct spawnio_how;
  * something else may have got its number. */
 struct open_end {
 	struct open_end *next;	/* by descriptor number, rising */
-	uint64_t ino;
+	uint64_t ino;		/* 0: not known */
 	uint32_t dev_major;
 	uint32_t dev_minor;
 	int fd;

@@ -174,9 +174,11 @@ open_stream(struct stream *stream, const struct opening *opening)
 	stream->kid.pidfd = -1;
 	stream->file = fdopen(ends[0],
 	    stdio_modes[mode & (READ | WRITE | BOTH)]);
-	err = stream->file == NULL ? errno : spio_stream_identify(stream);
-	if (err == 0)
+	err = stream->file == NULL ? errno : 0;
+	if (err == 0) {
+		spio_stream_identify(stream);
 		err = start(stream, opening, ends[1]);
+	}
 	close(ends[1]);
 	if (err != 0 && stream->file != NULL)
 		fclose(stream->file);

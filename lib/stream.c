@@ -209,11 +209,14 @@ spio_stream_ends(void)
 	return &head;
 }
 
+/* Of an inode 0 nothing is known: a filter may refuse fstat(2), or statx(2) as
+ * which libc makes it. */
 static int
 identify(struct open_end *end)
 {
 	struct stat st;
 
+	end->ino = 0;
 	if (fstat(end->fd, &st) != 0)
 		return errno;
 	end->ino = st.st_ino;
@@ -222,10 +225,10 @@ identify(struct open_end *end)
 	return 0;
 }
 
-int
+void
 spio_stream_identify(struct stream *stream)
 {
-	return identify(&stream->end);
+	identify(&stream->end);
 }
 
 int
@@ -235,7 +238,7 @@ spio_stream_same_file(const struct open_end *end)
 	int saved = errno, err = identify(&now);
 
 	errno = saved;
-	if (err != 0)
+	if (err != 0 || end->ino == 0)
 		return err != EBADF;
 	return now.ino == end->ino && now.dev_major == end->dev_major &&
 	    now.dev_minor == end->dev_minor;

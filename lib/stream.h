@@ -26,8 +26,8 @@ struct stream {
 /* Is any stream open?  No lock, no look at the streams. */
 int spio_stream_any(void);
 
-/* Note which file the stream's descriptor is; 0 or an errno. */
-int spio_stream_identify(struct stream *stream);
+/* Note which file the stream's descriptor is, if the kernel tells. */
+void spio_stream_identify(struct stream *stream);
 
 /* With the launch lock held: add a stream.  Those that it shows to have been
  * closed by fclose() are taken out and returned, chained by next. */
