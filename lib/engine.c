@@ -20,8 +20,13 @@
 #include "sys.h"
 
 /* The caller's stack may be a thread's smallest; tools that write below the
- * child's stack pointer took up to 5 KiB of it (proot). */
-#define OWN_STACK	8192
+ * child's stack pointer took up to 5 KiB of it (proot).  On s390x there are
+ * none of these, and each caller's frame has 160 bytes more. */
+#ifdef __s390x__
+# define OWN_STACK	7168
+#else
+# define OWN_STACK	8192
+#endif
 
 struct room {
 	char *next;
