@@ -5,8 +5,8 @@
 #
 #	t/differ.sh [COUNT [SEED [FILE]]]
 #
-# COUNT commands are generated, or those of FILE are taken.  A million takes a
-# night.
+# COUNT commands are generated for each shell, or those of FILE are taken.  A
+# million takes an hour of two CPUs.
 set -eu
 
 : "${top_srcdir:=..}" "${top_builddir:=.}" "${CC:=cc}"
