@@ -133,6 +133,19 @@ read_some(void)
 
 /* --- commands that are waited for --- */
 
+/* It said nothing. */
+static void
+end_order(struct order *order, int status)
+{
+	if (status == -1) {
+		refused();
+		return;
+	}
+	called();
+	forget_order(order);
+	check_status(order, status, "", "");
+}
+
 static void
 system_one(void)
 {
@@ -142,13 +155,7 @@ system_one(void)
 	place_order(&order, "-", draw_form());
 	calling("ssystem");
 	status = ssystem(order.command);
-	if (status == -1) {
-		refused();
-		return;
-	}
-	called();
-	forget_order(&order);
-	check_status(&order, status, "", "");
+	end_order(&order, status);
 }
 
 /* The time of a nap is short. */
@@ -189,13 +196,7 @@ run_one(void)
 		calling("spawnio_run, plain");
 		status = spawnio_run(&how);
 	}
-	if (status == -1) {
-		refused();
-		return;
-	}
-	called();
-	forget_order(&order);
-	check_status(&order, status, "", "");
+	end_order(&order, status);
 }
 
 static void
