@@ -33,8 +33,8 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* A sanitizer has a close() of its own. */
-#define MAY_REPLACE_CLOSE	MAY_LIMIT
+/* A sanitizer has calls of its own. */
+#define MAY_REPLACE_CALLS	MAY_LIMIT
 
 /* Seconds for one attempt, which takes some ms: one that hangs names its call
  * long before the test's own limit. */
@@ -1468,7 +1468,7 @@ may_make_namespace(void)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-#if MAY_REPLACE_CLOSE
+#if MAY_REPLACE_CALLS
 
 static int close_error;
 static bool closed_again;
@@ -1510,6 +1510,31 @@ START_TEST(closed_with_an_error)
 	how = &ways[_i];
 	for (size_t i = 0; i < COUNT(close_errors); i++)
 		run_in_child(try_closing_with_errors, &close_errors[i]);
+}
+END_TEST
+
+static int fstat_error;
+
+/* Also before libc's, where it is not fstat64(). */
+__attribute__((__visibility__("default"))) int
+fstat(int fd, struct stat *st)
+{
+	if (fstat_error == 0)
+		return fstatat(fd, "", st, AT_EMPTY_PATH);
+	errno = fstat_error;
+	return -1;
+}
+
+/* The first would not end, did the second's command have its end too. */
+START_TEST(stream_that_is_not_identified_is_closed_in_later_children)
+{
+	FILE *first, *second;
+
+	fstat_error = EPERM;
+	first = open_command("w", "exec cat >/dev/null");
+	second = open_command("w", "exec cat >/dev/null");
+	assert_exit(close_command(first), 0);
+	assert_exit(close_command(second), 0);
 }
 END_TEST
 
@@ -1621,10 +1646,13 @@ main(void)
 		left_out("AddressSanitizer: "
 		    "cancelled_without_pidfd_send_signal");
 #endif
-#if MAY_REPLACE_CLOSE
+#if MAY_REPLACE_CALLS
 	tcase_add_loop_test(each, closed_with_an_error, 0, ways_here());
+	tcase_add_test(each,
+	    stream_that_is_not_identified_is_closed_in_later_children);
 #else
-	left_out("sanitizer: closed_with_an_error");
+	left_out("sanitizer: closed_with_an_error, "
+	    "stream_that_is_not_identified_is_closed_in_later_children");
 #endif
 	if (MAY_LIMIT) {
 		tcase_add_loop_test(memory, no_memory, 0, ways_here());
