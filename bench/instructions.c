@@ -6,11 +6,13 @@
 #define _GNU_SOURCE
 
 #include <sys/ptrace.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -123,12 +125,34 @@ run_counted(const struct situation *situation, const struct peer *peer)
 	be_counted(peer);
 }
 
+/* Is pid still at *last?  x86 stops in each repetition of a string instruction,
+ * of which memcpy() may be one. */
+static int
+repeats(pid_t pid, long *last)
+{
+#if defined(__x86_64__) || defined(__i386__)
+# ifdef __x86_64__
+	const size_t at = offsetof(struct user, regs.rip);
+# else
+	const size_t at = offsetof(struct user, regs.eip);
+# endif
+	const long previous = *last;
+
+	*last = ptrace(PTRACE_PEEKUSER, pid, at, NULL);
+	return *last == previous;
+#else
+	(void)pid;
+	(void)last;
+	return 0;
+#endif
+}
+
 /* Let pid go on to its next SIGSTOP, by request; the number of its stops on the
  * way, or -1 if it ended.  Other signals are passed on. */
 static long
 go_on(pid_t pid, int request)
 {
-	long stops = 0, sig = 0;
+	long stops = 0, sig = 0, last = 0;
 	int status;
 
 	for (;;) {
@@ -141,7 +165,7 @@ go_on(pid_t pid, int request)
 			return stops;
 		if (sig == SIGTRAP) {
 			sig = 0;
-			stops++;
+			stops += !repeats(pid, &last);
 		}
 	}
 }
