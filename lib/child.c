@@ -68,10 +68,12 @@ close_ends(const struct plan *plan)
 {
 	const struct open_end *end;
 	int first = 0, last = -1;	/* no run yet */
+	size_t i;
 
-	end = plan->ends != NULL ? plan->ends->next : NULL;
-	for (; end != NULL; end = end->next) {
-		if (is_own(end->fd, plan) || !still_ours(end))
+	for (i = 0; i < plan->end_count; i++) {
+		end = &plan->ends[i];
+		if (end->stream == NULL || is_own(end->fd, plan) ||
+		    !still_ours(end))
 			continue;
 		if (end->fd != last + 1) {
 			close_run(first, last);

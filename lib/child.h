@@ -9,12 +9,13 @@
 #include <sys/types.h>
 
 struct spawnio_how;
+struct stream;
 
 /* An open stream's descriptor, to be closed in a new child.  The file's
  * identity is there because fclose() may have closed the descriptor, and
  * something else may have got its number. */
 struct open_end {
-	struct open_end *next;	/* by descriptor number, rising */
+	struct stream *stream;	/* NULL: closed since */
 	uint64_t ino;		/* 0: not known */
 	uint32_t dev_major;
 	uint32_t dev_minor;
@@ -76,9 +77,11 @@ struct failure {
  * on the stack of a caller who is suspended, or of whose stack the child has a
  * copy; all it points to lives as long. */
 struct plan {
-	/* Streams of earlier popens, below this, then the lock under which they
-	 * were listed, if the child is the one to let go of it. */
-	const struct open_end *ends;	/* or NULL */
+	/* Streams of earlier popens, by rising descriptor number, then the lock
+	 * under which they were listed, if the child is the one to let go of
+	 * it. */
+	const struct open_end *ends;
+	size_t end_count;
 	int new_end;		/* of them, the one with FD_CLOEXEC yet */
 	struct lock *lock;
 	uint32_t token;

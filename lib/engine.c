@@ -78,27 +78,6 @@ copy_strings(struct room *room, const char *const *from)
 	return to;
 }
 
-/* Each launch does this for all streams: a few instructions for each. */
-static int
-copy_ends(struct room *room, const struct open_end *from,
-    const struct open_end **copy)
-{
-	struct open_end *to = take(room, 0, sizeof(uint64_t));
-
-	if (to == NULL)
-		return 0;
-	*copy = from != NULL ? to : NULL;
-	for (; from != NULL; from = from->next, to++) {
-		if (room->end - (char *)to < (ptrdiff_t)sizeof(*to))
-			return 0;
-		*to = *from;
-		if (from->next != NULL)
-			to->next = to + 1;
-	}
-	room->next = (char *)to;
-	return 1;
-}
-
 /* NULL if there is nothing, too. */
 static const void *
 copy_array(struct room *room, const void *from, size_t n, size_t size)
@@ -177,9 +156,10 @@ copy_plan(const struct block *block, const struct plan *plan)
 	copy->envp = copy_strings(&room, plan->envp);
 	copy->move = copy_array(&room, plan->move, (size_t)plan->moves,
 	    sizeof(*plan->move));
+	copy->ends = copy_array(&room, plan->ends, plan->end_count,
+	    sizeof(*plan->ends));
 	if (copy->argv == NULL || copy->envp == NULL || copy->move == NULL ||
-	    !copy_ends(&room, plan->ends, &copy->ends) ||
-	    !copy_direct(&room, &copy->direct) ||
+	    copy->ends == NULL || !copy_direct(&room, &copy->direct) ||
 	    !copy_how(&room, &copy->how) || (copy->how != NULL &&
 	    !(copy_optional(&room, &copy->file) &&
 	    copy_optional(&room, &copy->path))))

@@ -181,25 +181,26 @@ run_listed(struct launch *launch)
 {
 	struct state *state = spio_state();
 	uint32_t token = spio_lock_take(&state->launch);
-	struct stream *stale = launch->stream != NULL ?
-	    spio_stream_insert(launch->stream) : NULL;
-	int err;
+	struct stream *closed = NULL;
+	int err = launch->stream != NULL ?
+	    spio_stream_insert(launch->stream, &closed) : 0;
 
-	launch->plan.ends = spio_stream_ends();
+	launch->plan.ends = spio_stream_ends(&launch->plan.end_count);
 	launch->plan.new_end = launch->stream != NULL ?
 	    launch->stream->end.fd : -1;
 	launch->plan.lock = &state->launch;
 	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
-	launch->lent = makes_a_copy(launch);
+	launch->lent = err == 0 && makes_a_copy(launch);
 	if (launch->lent) {
 		launch->plan.copied = spio_lock_lend_copy(&state->launch,
 		    &token);
 		launch->plan.token = token;
 	}
-	err = run_counted(launch);
+	if (err == 0)
+		err = run_counted(launch);
 	spio_lock_drop(&state->launch, token);
-	spio_stream_free(stale);
+	spio_stream_free(closed);
 	spio_posix_spawn_settle(launch);
 	return err;
 }

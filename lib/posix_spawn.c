@@ -23,14 +23,17 @@ static int
 add_actions(posix_spawn_file_actions_t *actions, const struct plan *plan)
 {
 	const struct open_end *end;
+	size_t n;
 	int i, err = 0;
 
-	end = plan->ends != NULL ? plan->ends->next : NULL;
-	for (; err == 0 && end != NULL; end = end->next)
-		if (!spio_moves_overwrite(plan->move, plan->moves, end->fd) &&
+	for (n = 0; err == 0 && n < plan->end_count; n++) {
+		end = &plan->ends[n];
+		if (end->stream != NULL &&
+		    !spio_moves_overwrite(plan->move, plan->moves, end->fd) &&
 		    spio_stream_same_file(end))
 			err = posix_spawn_file_actions_addclose(actions,
 			    end->fd);
+	}
 	for (i = 0; err == 0 && i < plan->moves; i++)
 		err = posix_spawn_file_actions_adddup2(actions,
 		    plan->move[i].from, plan->move[i].to);

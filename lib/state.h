@@ -29,7 +29,6 @@ struct state {
 	_Atomic uint32_t quiescing;
 
 	_Atomic uint32_t gate;		/* gate.c's decision, 0: none yet */
-	int streams_sound;		/* stream.c: looked over since fork */
 
 	/* Per block: 0, or the generation of the launch that has it.  The
 	 * kernel writes the 0 when the child leaves the shared memory. */

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Two structures over the same nodes, both in plain memory, so that a forked
- * child has them: buckets by FILE*, and a list of descriptors by number.  Each
- * changes by one store to a forward link, with all that it leads to stored
- * before, so that a fork in the middle finds either the old or the new.  The
- * list's backward links, and its tail, are rebuilt by the child when it first
- * needs them. */
+/* Two structures in plain memory, so that a forked child has them: buckets by
+ * FILE*, and a list of descriptors by number.  Each changes by one store, with
+ * all that it leads to stored before, so that a fork in the middle finds either
+ * the old or the new. */
 #define _GNU_SOURCE
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -28,9 +25,17 @@ static struct stream *bucket[BUCKETS];
  * the forked child of a thread in between it stays too high. */
 static _Atomic unsigned count;
 
-/* The list's ends: its first node hangs below head, tail is the last. */
-static struct open_end head = { .fd = -1 };
-static struct open_end *tail = &head;
+/* One array, since every launch copies it.  An end that is closed keeps its
+ * place, without its stream, until another takes it or a new list is made. */
+struct list {
+	size_t n;
+	size_t room;
+	size_t open;		/* about: a fork may have come in between */
+	struct open_end end[];
+};
+
+static struct list none;
+static struct list *list = &none;
 
 /* In this order, as the memory of a process forked by another thread shows. */
 #define STORE(link, value) \
@@ -44,49 +49,91 @@ bucket_of(const FILE *file)
 	return &bucket[(n ^ n / BUCKETS) % BUCKETS];
 }
 
-static struct stream *
-stream_of(struct open_end *end)
+/* A list of those that are open and, unless it is NULL, of one more; 0 or an
+ * errno. */
+static int
+renew(const struct open_end *more)
 {
-	return (struct stream *)((char *)end - offsetof(struct stream, end));
+	struct list *old = list, *new;
+	size_t i, n = more != NULL;
+
+	for (i = 0; i < old->n; i++)
+		n += old->end[i].stream != NULL;
+	new = malloc(sizeof(*new) + (2 * n + 8) * sizeof(new->end[0]));
+	if (new == NULL)
+		return ENOMEM;
+	new->room = 2 * n + 8;
+	new->open = n;
+	new->n = 0;
+	for (i = 0; i < old->n; i++) {
+		if (more != NULL && more->fd < old->end[i].fd) {
+			new->end[new->n++] = *more;
+			more = NULL;
+		}
+		if (old->end[i].stream != NULL)
+			new->end[new->n++] = old->end[i];
+	}
+	if (more != NULL)
+		new->end[new->n++] = *more;
+	STORE(list, new);
+	/* Not before what free() writes. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (old != &none)
+		free(old);
+	return 0;
 }
 
-/* The forked child of a thread that was half-way through a change. */
-static void
-look_over(void)
+/* The first whose number is not below fd, or the end of the list. */
+static struct open_end *
+place_of(int fd)
 {
-	struct open_end *end;
+	size_t low = 0, high = list->n, middle;
 
-	if (spio_state()->streams_sound)
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (list->end[middle].fd < fd)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return &list->end[low];
+}
+
+static int
+is_listed(const struct open_end *end)
+{
+	return end < list->end + list->n;
+}
+
+/* 0 or an errno. */
+static int
+enlist(const struct open_end *end)
+{
+	struct open_end *place = place_of(end->fd), closed = *end;
+	int last = !is_listed(place);
+
+	if (last ? list->n == list->room : place->stream != NULL)
+		return renew(end);
+	closed.stream = NULL;
+	*place = closed;
+	STORE(place->stream, end->stream);
+	if (last)
+		STORE(list->n, list->n + 1);
+	list->open++;
+	return 0;
+}
+
+static void
+unlist(const struct stream *stream)
+{
+	struct open_end *place = place_of(stream->end.fd);
+
+	if (!is_listed(place) || place->stream != stream)
 		return;
-	for (tail = &head; (end = tail->next) != NULL; tail = end)
-		stream_of(end)->prev = tail;
-	spio_state()->streams_sound = 1;
-}
-
-static void
-link_end(struct stream *stream, struct open_end *prev)
-{
-	struct open_end *next = prev->next;
-
-	stream->prev = prev;
-	stream->end.next = next;
-	STORE(prev->next, &stream->end);
-	if (next != NULL)
-		stream_of(next)->prev = &stream->end;
-	else
-		tail = &stream->end;
-}
-
-static void
-unlink_end(struct stream *stream)
-{
-	struct open_end *next = stream->end.next;
-
-	STORE(stream->prev->next, next);
-	if (next != NULL)
-		stream_of(next)->prev = stream->prev;
-	else
-		tail = stream->prev;
+	STORE(place->stream, NULL);
+	list->open--;
+	if (list->n > 4 * list->open + 8)
+		renew(NULL);	/* or the next time */
 }
 
 void
@@ -95,14 +142,12 @@ spio_stream_delete(struct stream *stream)
 	struct stream **link = bucket_of(stream->file);
 	int found;
 
-	look_over();
 	while (*link != NULL && *link != stream)
 		link = &(*link)->next;
 	found = *link != NULL;
 	if (found)
 		STORE(*link, stream->next);
-	if (!stream->cloexec)
-		unlink_end(stream);
+	unlist(stream);
 	if (found)
 		atomic_fetch_sub(&count, 1);
 }
@@ -123,45 +168,41 @@ find(const FILE *file)
 	return stream;
 }
 
-/* The last node whose number is at most fd. */
-static struct open_end *
-at_most(int fd)
+/* Put stream before those, having taken it out. */
+static void
+chain(struct stream *stream, struct stream **closed)
 {
-	struct open_end *end = tail;
-
-	while (end->fd > fd)
-		end = stream_of(end)->prev;
-	return end;
+	spio_stream_delete(stream);
+	stream->next = *closed;
+	*closed = stream;
 }
 
-struct stream *
-spio_stream_insert(struct stream *stream)
+int
+spio_stream_insert(struct stream *stream, struct stream **closed)
 {
-	struct stream **link = bucket_of(stream->file), *stale, *all = NULL;
-	struct open_end *prev;
+	struct stream **link = bucket_of(stream->file), *same;
+	struct open_end *place;
+	int err = 0;
 
-	look_over();
+	stream->end.stream = stream;
 	atomic_fetch_add(&count, 1);
-	stale = find(stream->file);
-	if (stale != NULL) {
-		spio_stream_delete(stale);
-		stale->next = NULL;
-		all = stale;
-	}
+	same = find(stream->file);
+	if (same != NULL)
+		chain(same, closed);
 	if (!stream->cloexec) {
-		prev = at_most(stream->end.fd);
-		if (prev->fd == stream->end.fd) {
-			stale = stream_of(prev);
-			prev = stale->prev;
-			spio_stream_delete(stale);
-			stale->next = all;
-			all = stale;
-		}
-		link_end(stream, prev);
+		place = place_of(stream->end.fd);
+		if (is_listed(place) && place->fd == stream->end.fd &&
+		    place->stream != NULL)
+			chain(place->stream, closed);
+		err = enlist(&stream->end);
+	}
+	if (err != 0) {
+		atomic_fetch_sub(&count, 1);
+		return err;
 	}
 	stream->next = *link;
 	STORE(*link, stream);
-	return all;
+	return 0;
 }
 
 /* Those whose child may still write to them. */
@@ -204,9 +245,10 @@ spio_stream_free(struct stream *stream)
 }
 
 const struct open_end *
-spio_stream_ends(void)
+spio_stream_ends(size_t *n)
 {
-	return &head;
+	*n = list->n;
+	return list->end;
 }
 
 /* Of an inode 0 nothing is known: a filter may refuse fstat(2), or statx(2) as

@@ -12,8 +12,7 @@
 #include "trace.h"
 
 struct stream {
-	struct open_end end;	/* linked unless close-on-exec */
-	struct open_end *prev;
+	struct open_end end;	/* in the list, too, unless close-on-exec */
 	struct stream *next;	/* in its bucket */
 	FILE *file;
 	struct kid kid;
@@ -29,17 +28,18 @@ int spio_stream_any(void);
 /* Note which file the stream's descriptor is, if the kernel tells. */
 void spio_stream_identify(struct stream *stream);
 
-/* With the launch lock held: add a stream.  Those that it shows to have been
- * closed by fclose() are taken out and returned, chained by next. */
-struct stream *spio_stream_insert(struct stream *stream);
+/* With the launch lock held: add a stream; 0 or an errno, and then it is not
+ * added.  Those that it shows to have been closed by fclose() are taken out and
+ * chained by next before *closed. */
+int spio_stream_insert(struct stream *stream, struct stream **closed);
 
 /* With the launch lock held: take a stream out. */
 void spio_stream_delete(struct stream *stream);
 
-/* What the descriptors that a child must close hang below, by next.  To be read
- * with the launch lock held, or in a copy of the memory: every stream that is
- * not close-on-exec is there at any time. */
-const struct open_end *spio_stream_ends(void);
+/* The n descriptors that a child must close.  To be read with the launch lock
+ * held, or in a copy of the memory: every stream that is not close-on-exec is
+ * there at any time. */
+const struct open_end *spio_stream_ends(size_t *n);
 
 /* Take the stream behind file out of the table and set its FD_CLOEXEC, so that
  * no child inherits what nobody would close in it; NULL if it is not ours. */
