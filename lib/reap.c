@@ -107,13 +107,21 @@ lost_status(const struct kid *kid, int *status)
 	return ECHILD;
 }
 
-/* Where there is no pidfd to poll, or that tells too early: 1 ms, up to 8. */
+/* The pidfd tells too early, or a filter forbids to ask. */
+static int
+does_not_wait(int polled)
+{
+	return polled > 0 || (polled < 0 && errno != EINTR);
+}
+
+/* Where it does not: 1 ms, up to 8. */
 static void
 pause_until(long long end, int tries)
 {
 	int ms = 1 << (tries < 3 ? tries : 3), left = spio_left(end);
+	const struct timespec pause = { 0, (ms < left ? ms : left) * 1000000L };
 
-	poll(NULL, 0, ms < left ? ms : left);
+	nanosleep(&pause, NULL);
 }
 
 int
@@ -135,7 +143,7 @@ spio_reap_await(const struct kid *kid, long long end)
 		if (mute)
 			pause_until(end, tries);
 		else
-			mute = poll(&pidfd, 1, spio_left(end)) > 0;
+			mute = does_not_wait(poll(&pidfd, 1, spio_left(end)));
 	}
 }
 

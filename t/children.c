@@ -702,6 +702,41 @@ START_TEST(child_that_may_not_be_signalled_is_waited_for)
 }
 END_TEST
 
+/* How many times this thread gave the CPU away by itself. */
+static long
+sleeps(void)
+{
+	struct rusage usage;
+
+	ck_assert_int_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_nvcsw;
+}
+
+/* A filter may forbid what it waits with. */
+START_TEST(wait_does_not_spin)
+{
+	struct spawnio_how how = program(sleeper);
+	struct spawnio_child child;
+	long before;
+
+	begin(&how, &child);
+#ifdef SYS_poll
+	refuse(SYS_poll, 0, EPERM);
+#endif
+#ifdef SYS_ppoll
+	refuse(SYS_ppoll, 0, EPERM);
+#endif
+#ifdef SYS_ppoll_time64
+	refuse(SYS_ppoll_time64, 0, EPERM);
+#endif
+	before = sleeps();
+	assert_error(spawnio_child_wait(&child, 10 * SOON, NULL), -1,
+	    ETIMEDOUT);
+	ck_assert_int_ge(sleeps() - before, 3);
+	assert_killed(stop(&child, FAR), SIGTERM);
+}
+END_TEST
+
 static void *
 start_and_stop(void *arg)
 {
@@ -1371,11 +1406,12 @@ add_storms(TCase *tcase)
 	tcase_add_test(tcase, signals_do_not_interrupt_stream_wait);
 	tcase_add_test(tcase,
 	    stream_stop_waits_without_limit_if_grace_is_negative);
-	if (may_refuse())
+	if (may_refuse()) {
+		tcase_add_test(tcase, wait_does_not_spin);
 		tcase_add_test(tcase,
 		    child_that_may_not_be_signalled_is_waited_for);
-	else
-		left_out("no seccomp: "
+	} else
+		left_out("no seccomp: wait_does_not_spin, "
 		    "child_that_may_not_be_signalled_is_waited_for");
 }
 
