@@ -77,9 +77,9 @@ struct failure {
  * on the stack of a caller who is suspended, or of whose stack the child has a
  * copy; all it points to lives as long. */
 struct plan {
-	/* Streams of earlier popens, by rising descriptor number, then the lock
-	 * under which they were listed, if the child is the one to let go of
-	 * it. */
+	/* Streams of earlier popens and places without one, by rising
+	 * descriptor number, then the lock under which they were listed, if the
+	 * child is the one to let go of it. */
 	const struct open_end *ends;
 	size_t end_count;
 	int new_end;		/* of them, the one with FD_CLOEXEC yet */

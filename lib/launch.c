@@ -173,6 +173,22 @@ makes_a_copy(const struct launch *launch)
 	    (engine != SPAWNIO_ENGINE_POSIX_SPAWN && launch->copy_memory);
 }
 
+static int
+run_locked(struct launch *launch, uint32_t *token)
+{
+	struct lock *lock = &spio_state()->launch;
+
+	launch->plan.ends = spio_stream_ends(&launch->plan.end_count);
+	launch->plan.new_end = launch->stream != NULL ?
+	    launch->stream->end.fd : -1;
+	launch->lent = makes_a_copy(launch);
+	if (launch->lent)
+		launch->plan.copied = spio_lock_lend_copy(lock, token);
+	launch->plan.lock = lock;
+	launch->plan.token = *token;
+	return run_counted(launch);
+}
+
 /* One hold of the lock over the list of streams and the clone: a stream that
  * is not close-on-exec is in the list of every child that might inherit it.
  * For that it is entered before the clone and loses its flag after. */
@@ -182,23 +198,13 @@ run_listed(struct launch *launch)
 	struct state *state = spio_state();
 	uint32_t token = spio_lock_take(&state->launch);
 	struct stream *closed = NULL;
-	int err = launch->stream != NULL ?
-	    spio_stream_insert(launch->stream, &closed) : 0;
+	int err = 0;
 
-	launch->plan.ends = spio_stream_ends(&launch->plan.end_count);
-	launch->plan.new_end = launch->stream != NULL ?
-	    launch->stream->end.fd : -1;
-	launch->plan.lock = &state->launch;
-	launch->plan.token = token;
 	launch->ticket = atomic_load(&state->begun);
-	launch->lent = err == 0 && makes_a_copy(launch);
-	if (launch->lent) {
-		launch->plan.copied = spio_lock_lend_copy(&state->launch,
-		    &token);
-		launch->plan.token = token;
-	}
+	if (launch->stream != NULL)
+		err = spio_stream_insert(launch->stream, &closed);
 	if (err == 0)
-		err = run_counted(launch);
+		err = run_locked(launch, &token);
 	spio_lock_drop(&state->launch, token);
 	spio_stream_free(closed);
 	spio_posix_spawn_settle(launch);

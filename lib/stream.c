@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Two structures in plain memory, so that a forked child has them: buckets by
  * FILE*, and a list of descriptors by number.  Each changes by one store, with
- * all that it leads to stored before, so that a fork in the middle finds either
- * the old or the new. */
+ * all that it leads to stored before, so that a fork in the middle, without the
+ * lock (atfork.c), finds either the old or the new: the kernel forbids writing
+ * to the pages that it copies. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -28,14 +29,21 @@ static _Atomic unsigned count;
 /* One array, since every launch copies it.  An end that is closed keeps its
  * place, without its stream, until another takes it or a new list is made. */
 struct list {
+	struct open_end *end;
 	size_t n;
 	size_t room;
-	size_t open;		/* about: a fork may have come in between */
-	struct open_end end[];
+	size_t open;	/* of the n; wrong by one in the child of a fork in the
+			 * middle, until there is a new list */
 };
 
-static struct list none;
-static struct list *list = &none;
+/* By turns, if they are enough: malloc(3) is not for the holder of a lock. */
+#define FEW	32
+
+static struct open_end few_ends[2][FEW];
+static struct list few[2] = {
+	{ .end = few_ends[0], .room = FEW }, { .end = few_ends[1], .room = FEW }
+};
+static struct list *list = &few[0];
 
 /* In this order, as the memory of a process forked by another thread shows. */
 #define STORE(link, value) \
@@ -49,6 +57,26 @@ bucket_of(const FILE *file)
 	return &bucket[(n ^ n / BUCKETS) % BUCKETS];
 }
 
+/* With room for twice as many as n; NULL if there is no memory. */
+static struct list *
+empty_list(size_t n)
+{
+	struct list *new;
+
+	if (2 * n <= FEW) {
+		new = &few[list == &few[0]];
+	} else {
+		new = malloc(sizeof(*new) + 2 * n * sizeof(*new->end));
+		if (new == NULL)
+			return NULL;
+		new->end = (struct open_end *)(new + 1);
+		new->room = 2 * n;
+	}
+	new->open = n;
+	new->n = 0;
+	return new;
+}
+
 /* A list of those that are open and, unless it is NULL, of one more; 0 or an
  * errno. */
 static int
@@ -59,12 +87,9 @@ renew(const struct open_end *more)
 
 	for (i = 0; i < old->n; i++)
 		n += old->end[i].stream != NULL;
-	new = malloc(sizeof(*new) + (2 * n + 8) * sizeof(new->end[0]));
+	new = empty_list(n);
 	if (new == NULL)
 		return ENOMEM;
-	new->room = 2 * n + 8;
-	new->open = n;
-	new->n = 0;
 	for (i = 0; i < old->n; i++) {
 		if (more != NULL && more->fd < old->end[i].fd) {
 			new->end[new->n++] = *more;
@@ -76,9 +101,9 @@ renew(const struct open_end *more)
 	if (more != NULL)
 		new->end[new->n++] = *more;
 	STORE(list, new);
-	/* Not before what free() writes. */
+	/* The old one is written to, by free() or the next time, only after. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (old != &none)
+	if (old->room > FEW)
 		free(old);
 	return 0;
 }
@@ -132,7 +157,7 @@ unlist(const struct stream *stream)
 		return;
 	STORE(place->stream, NULL);
 	list->open--;
-	if (list->n > 4 * list->open + 8)
+	if (list->n > 2 * list->open + 8)
 		renew(NULL);	/* or the next time */
 }
 

@@ -36,9 +36,9 @@ int spio_stream_insert(struct stream *stream, struct stream **closed);
 /* With the launch lock held: take a stream out. */
 void spio_stream_delete(struct stream *stream);
 
-/* The n descriptors that a child must close.  To be read with the launch lock
- * held, or in a copy of the memory: every stream that is not close-on-exec is
- * there at any time. */
+/* The n places of the descriptors that a child must close.  To be read with the
+ * launch lock held, or in a copy of the memory: every stream that is not
+ * close-on-exec is there at any time. */
 const struct open_end *spio_stream_ends(size_t *n);
 
 /* Take the stream behind file out of the table and set its FD_CLOEXEC, so that

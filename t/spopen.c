@@ -818,6 +818,27 @@ START_TEST(large_environment)
 }
 END_TEST
 
+/* About as much as fits, so that each part is once what does not. */
+START_TEST(environment_of_any_size)
+{
+	FILE *stream[ROUNDS];
+	char expected[32], *value;
+
+	for (int i = 0; i < ROUNDS; i++)
+		stream[i] = open_command("w", "! read x");
+	for (int size = 28 << 10; size < 34 << 10; size += 64) {
+		value = command_of(size);
+		setenv("SPAWNIO_T", value, 1);
+		free(value);
+		snprintf(expected, sizeof(expected), "%d 0 1 2 ", size);
+		ck_assert_str_eq(output("printf '%%s ' ${#SPAWNIO_T}; %s",
+		    list_open(30)), expected);
+	}
+	for (int i = 0; i < ROUNDS; i++)
+		assert_exit(close_command(stream[i]), 0);
+}
+END_TEST
+
 START_TEST(folder_may_change)
 {
 	for (int i = 0; i < ROUNDS; i++) {
@@ -1277,6 +1298,7 @@ suite(void)
 	tcase_add_test(tcase, environment_array_may_change);
 	tcase_add_test(tcase, null_environment_is_empty);
 	tcase_add_test(tcase, large_environment);
+	tcase_add_test(tcase, environment_of_any_size);
 	tcase_add_test(tcase, folder_may_change);
 	tcase_add_test(tcase, umask_may_change);
 	tcase_add_test(tcase, mask_and_actions_may_change);

@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <stdatomic.h>
 
@@ -88,7 +89,7 @@ check_list(void)
 	size_t n;
 
 	spio_stream_ends(&n);
-	if (wrong == NULL && n > 4 * open_now + 8)
+	if (wrong == NULL && n > 2 * open_now + 8)
 		wrong = "size";
 	if (wrong == NULL && spio_stream_any() != (open_now > 0))
 		wrong = "count";
@@ -219,6 +220,17 @@ come_and_go(void *unused)
 	return unused;
 }
 
+/* Not libc's fork(), which waits until nobody is in malloc(3). */
+static pid_t
+fork_at_once(void)
+{
+#ifdef __s390x__
+	return (pid_t)syscall(SYS_clone, 0, SIGCHLD, 0, 0, 0);
+#else
+	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+}
+
 /* It has a copy of the memory as it was in the middle of a change. */
 START_TEST(forked_at_any_moment)
 {
@@ -231,7 +243,7 @@ START_TEST(forked_at_any_moment)
 		ck_assert_int_eq(open_at(fd), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, come_and_go, NULL), 0);
 	for (int i = 0; i < FORKS; i++) {
-		pid = fork();
+		pid = fork_at_once();
 		ck_assert_int_ge(pid, 0);
 		if (pid == 0)
 			_exit(wrong_with_list(STEP, MANY / STEP) != NULL);
