@@ -799,7 +799,7 @@ run_in_child(void (*body)(void *), const void *arg)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		alarm(PATIENCE);
+		alarm(PATIENCE * sv_slowness());
 		sv_watch(sv);
 		body((void *)(uintptr_t)arg);
 		_exit(0);
@@ -1348,7 +1348,7 @@ START_TEST(caller_out_of_memory)
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		alarm(PATIENCE);
+		alarm(PATIENCE * sv_slowness());
 		eat_and_launch();
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);

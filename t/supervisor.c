@@ -329,13 +329,13 @@ receive_fd(int sock)
 	return fd;
 }
 
-static unsigned
-slowness(void)
+unsigned int
+sv_slowness(void)
 {
 	const char *text = getenv("CK_TIMEOUT_MULTIPLIER");
 	int n = text != NULL ? atoi(text) : 1;
 
-	return n > 1 ? (unsigned)n : 1;
+	return n > 1 ? (unsigned int)n : 1;
 }
 
 /* It keeps nothing of the process under test: not its pipes, above all. */
@@ -344,7 +344,7 @@ become_supervisor(int sock)
 {
 	int fd;
 
-	alarm(LIFETIME * slowness());
+	alarm(LIFETIME * sv_slowness());
 	if (dup2(sock, 3) != 3)
 		_exit(1);
 	syscall(__NR_close_range, 4U, ~0U, 0);

@@ -84,6 +84,9 @@ struct supervisor {
 /* Does the kernel let us?  Tried in a child. */
 int sv_works(void);
 
+/* How many times as long all may take, as for Check's own limits. */
+unsigned int sv_slowness(void);
+
 /* Supervise this process and all that it makes: its execs, and calls.  NULL if
  * that cannot be.  For good: a filter cannot be removed.  To be called before
  * there is a second thread. */
