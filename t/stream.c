@@ -250,9 +250,9 @@ START_TEST(forked_at_any_moment)
 	ck_assert_int_eq(pthread_create(&thread, NULL, come_and_go, NULL), 0);
 	for (int i = 0; i < FORKS; i++) {
 		pid = fork_at_once();
-		ck_assert_int_ge(pid, 0);
-		if (pid == 0)
+		if (pid == 0)	/* Check takes locks, too */
 			_exit(wrong_with_list(STEP, MANY / STEP) != NULL);
+		ck_assert_int_ge(pid, 0);
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 		assert_exit(status, 0);
 	}
