@@ -362,11 +362,26 @@ run(char **argv, int *error)
 	return status;
 }
 
+/* The trace that is the summary's alone. */
+static char *own_folder, *own_trace;
+
+static void
+remove_own(void)
+{
+	if (own_trace != NULL)
+		unlink(own_trace);
+	if (own_folder != NULL)
+		rmdir(own_folder);
+	own_folder = own_trace = NULL;
+}
+
+/* Nothing to remove is left when it is printed, which may end in SIGPIPE. */
 static void
 print_summary(const char *file, off_t from)
 {
 	FILE *trace = fopen(file, "re");
 
+	remove_own();
 	if (trace == NULL || fseeko(trace, from, SEEK_SET) == -1 ||
 	    summary_print(trace, stderr) == -1)
 		warn("%s", file);
@@ -396,8 +411,8 @@ end_like(int status)
 	return 128 + WTERMSIG(status);
 }
 
-static char *
-make_folder(void)
+static void
+make_own(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	char *folder = format("%s/spawnio.XXXXXX",
@@ -405,7 +420,10 @@ make_folder(void)
 
 	if (mkdtemp(folder) == NULL)
 		err(FAILED, "%s", folder);
-	return folder;
+	own_folder = folder;
+	atexit(remove_own);
+	own_trace = format("%s/trace", folder);
+	trace_to(own_trace);
 }
 
 /* With a trace of its own, unless there is one anyway. */
@@ -413,24 +431,17 @@ static int
 run_summarised(char **argv)
 {
 	const char *given = getenv("SPAWNIO_TRACE");
-	int own = given == NULL || given[0] == '\0', status, error;
-	char *folder = NULL, *file;
+	int status, error;
+	char *file;
 	off_t from;
 
-	if (own) {
-		folder = make_folder();
-		file = format("%s/trace", folder);
-		trace_to(file);
-	} else
-		file = format("%s", given);
+	if (given == NULL || given[0] == '\0')
+		make_own();
+	file = format("%s", getenv("SPAWNIO_TRACE"));
 	from = size_of(file);
 	status = run(argv, &error);
 	if (error == 0)
 		print_summary(file, from);
-	if (own) {
-		unlink(file);
-		rmdir(folder);
-	}
 	return error != 0 ? blame(argv[0], error) : end_like(status);
 }
 

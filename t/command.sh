@@ -240,6 +240,8 @@ END
 awk '$1 ~ /^[0-9]+$/ { print $1, $2, $NF }' "$scratch/err" |
     sort -k 3 >"$scratch/got"
 sort -k 3 "$scratch/wanted" | diff - "$scratch/got" || bad 'summary'
+TMPDIR=$scratch "$spawnio" --summary sleep 0.2 2>&1 | :
+TMPDIR=$scratch ends 127 --summary no-such-program-at-all
 ls -d "$scratch"/spawnio.?????? 2>/dev/null && bad 'a folder is left behind'
 
 # lies WHERE: the trace for the summary.
