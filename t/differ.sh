@@ -67,7 +67,6 @@ ln -s desk "$root/link"
 mknod -m 666 "$root/dev/null" c 1 3 2>/dev/null ||
     { : >"$root/dev/null" && mount --bind /dev/null "$root/dev/null"; }
 : >"$root/record"
-copy "$differ"
 chmod 755 "$root"
 chmod 666 "$root/record"
 chmod 777 "$root/output" "$root/desk" "$root/tmp"
