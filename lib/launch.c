@@ -252,17 +252,20 @@ int
 spio_launch_await_report(int report, const struct kid *kid, long long end)
 {
 	struct pollfd pipe = { .fd = report, .events = POLLIN };
-	int ms, left;
+	int tries, ms, left, polled, mute;
 
-	for (ms = 10;; ms = ms < 100 ? ms * 2 : ms) {
+	for (tries = 0;; tries++) {
 		left = spio_left(end);
-		if (poll(&pipe, 1, ms < left ? ms : left) == 1)
-			return 1;
-		if (spio_reap_await(kid, spio_deadline(0)) ||
+		ms = 10 << (tries < 4 ? tries : 4);
+		polled = poll(&pipe, 1, ms < left ? ms : left);
+		mute = polled < 0 && errno != EINTR;
+		if (polled > 0 || spio_reap_await(kid, spio_deadline(0)) ||
 		    has_executed(kid->pid))
 			return 1;
 		if (left == 0)
 			return 0;
+		if (mute)
+			spio_reap_pause(end, tries);
 	}
 }
 

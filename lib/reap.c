@@ -114,9 +114,8 @@ does_not_wait(int polled)
 	return polled > 0 || (polled < 0 && errno != EINTR);
 }
 
-/* Where it does not: 1 ms, up to 8. */
-static void
-pause_until(long long end, int tries)
+void
+spio_reap_pause(long long end, int tries)
 {
 	int ms = 1 << (tries < 3 ? tries : 3), left = spio_left(end);
 	const struct timespec pause = { 0, (ms < left ? ms : left) * 1000000L };
@@ -141,7 +140,7 @@ spio_reap_await(const struct kid *kid, long long end)
 		if (spio_left(end) == 0)
 			return 0;
 		if (mute)
-			pause_until(end, tries);
+			spio_reap_pause(end, tries);
 		else
 			mute = does_not_wait(poll(&pidfd, 1, spio_left(end)));
 	}

@@ -22,6 +22,10 @@ int spio_reap_leaves_nothing(void);
  * then.  A cancellation point. */
 int spio_reap_await(const struct kid *kid, long long end);
 
+/* Sleep, where a filter forbids poll(2) or it tells too early: 1 ms, in later
+ * tries up to 8, but not beyond end. */
+void spio_reap_pause(long long end, int tries);
+
 /* Wait for the child, reap it, store its wait(2) status, let go of what the
  * kid owns; 0, or an errno: ECHILD if nobody can tell the status. */
 int spio_reap(struct kid *kid, int *status);

@@ -702,16 +702,6 @@ START_TEST(child_that_may_not_be_signalled_is_waited_for)
 }
 END_TEST
 
-/* How many times this thread gave the CPU away by itself. */
-static long
-sleeps(void)
-{
-	struct rusage usage;
-
-	ck_assert_int_eq(getrusage(RUSAGE_THREAD, &usage), 0);
-	return usage.ru_nvcsw;
-}
-
 /* A filter may forbid what it waits with. */
 START_TEST(wait_does_not_spin)
 {
@@ -720,15 +710,7 @@ START_TEST(wait_does_not_spin)
 	long before;
 
 	begin(&how, &child);
-#ifdef SYS_poll
-	refuse(SYS_poll, 0, EPERM);
-#endif
-#ifdef SYS_ppoll
-	refuse(SYS_ppoll, 0, EPERM);
-#endif
-#ifdef SYS_ppoll_time64
-	refuse(SYS_ppoll_time64, 0, EPERM);
-#endif
+	refuse_poll();
 	before = sleeps();
 	assert_error(spawnio_child_wait(&child, 10 * SOON, NULL), -1,
 	    ETIMEDOUT);

@@ -406,6 +406,32 @@ START_TEST(stream_await_has_a_time)
 }
 END_TEST
 
+/* Its child has a copy of the memory, and a pipe for what becomes of its exec;
+ * a filter may forbid to wait at that. */
+START_TEST(child_await_does_not_spin)
+{
+	struct spawnio_how how = {
+		.size = sizeof(how), .command = "exit 0",
+		.flags = SPAWNIO_ASYNC
+	};
+	struct spawnio_child child;
+	long before;
+	int status, error = -1;
+
+	sv_hold(sv, 1);
+	ck_assert_int_eq(spawnio_start(&how, &child), 0);
+	refuse_poll();
+	before = sleeps();
+	assert_error(spawnio_child_await(&child, 100, NULL), -1, ETIMEDOUT);
+	ck_assert_int_ge(sleeps() - before, 3);
+	sv_go(sv);
+	ck_assert_int_eq(spawnio_child_await(&child, -1, &error), 0);
+	ck_assert_int_eq(error, 0);
+	ck_assert_int_eq(spawnio_child_wait(&child, -1, &status), 0);
+	assert_exit(status, 0);
+}
+END_TEST
+
 #define ROOMS	64
 
 static void
@@ -1091,13 +1117,20 @@ add_early(TCase *tcase)
 	if (!early) {
 		left_out("the engine waits for the exec: "
 		    "returns_before_exec, closed_before_exec, "
-		    "stream_await_has_a_time, "
+		    "stream_await_has_a_time, child_await_does_not_spin, "
 		    "stream_that_was_fclosed_is_not_yet_free");
 		return;
 	}
 	tcase_add_test(tcase, returns_before_exec);
 	tcase_add_test(tcase, closed_before_exec);
 	tcase_add_test(tcase, stream_await_has_a_time);
+	if (!engine_is("fork"))
+		left_out("a child that shares the memory needs no pipe: "
+		    "child_await_does_not_spin");
+	else if (!may_refuse())
+		left_out("no seccomp: child_await_does_not_spin");
+	else
+		tcase_add_test(tcase, child_await_does_not_spin);
 	tcase_add_test(tcase, stream_that_was_fclosed_is_not_yet_free);
 }
 

@@ -729,6 +729,29 @@ refuse(long call, unsigned int flags, int error)
 	ck_assert_int_eq(filter(call, flags, SECCOMP_RET_ERRNO | error), 0);
 }
 
+void
+refuse_poll(void)
+{
+#ifdef SYS_poll
+	refuse(SYS_poll, 0, EPERM);
+#endif
+#ifdef SYS_ppoll
+	refuse(SYS_ppoll, 0, EPERM);
+#endif
+#ifdef SYS_ppoll_time64
+	refuse(SYS_ppoll_time64, 0, EPERM);
+#endif
+}
+
+long
+sleeps(void)
+{
+	struct rusage usage;
+
+	ck_assert_int_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_nvcsw;
+}
+
 bool
 may_refuse(void)
 {

@@ -208,6 +208,10 @@ void limit_memory(size_t size);
  * first argument has one of those flags, or always if flags is 0. */
 bool may_refuse(void);
 void refuse(long call, unsigned int flags, int error);
+void refuse_poll(void);
+
+/* How many times this thread gave the CPU away by itself. */
+long sleeps(void);
 
 /* Interrupt the thread by SIGUSR1, again as soon as its handler has run, and
  * after the last time release a command that reads a line from the channel.
