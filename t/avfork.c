@@ -218,6 +218,35 @@ dig(struct task *task)
 	return dig(task) + hole[0] - 1;
 }
 
+/* Execute in the innermost of frames that are never left. */
+SPAWNIO_IN_CHILD __attribute__((__noinline__)) static int
+execute_in(int frames, struct task *task)
+{
+	volatile char mark[64];
+
+	mark[frames] = 1;
+	return (frames > 0 ? execute_in(frames - 1, task) : execute(task)) +
+	    mark[frames] - 1;
+}
+
+SPAWNIO_IN_CHILD static int
+execute_far_below(void *arg)
+{
+	return execute_in(20, arg);
+}
+
+SPAWNIO_IN_CHILD static int
+fill_stack(void *arg)
+{
+	volatile char room[6000];
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < sizeof(room); i++)
+		room[i] = 1;
+	return room[i / 2] - 1;
+}
+
 SPAWNIO_IN_CHILD static int
 dig_down(void *arg)
 {
@@ -629,6 +658,23 @@ START_TEST(page_below_the_stack_cannot_be_accessed)
 	task->depth = (size_t)-1;
 	start(task, dig_down);
 	assert_killed(end(task), SIGSEGV);
+	free_task(task);
+}
+END_TEST
+
+/* To AddressSanitizer, its frames would be there for ever: none was left. */
+START_TEST(stack_of_an_exec_serves_the_next)
+{
+	static char *const argv[] = { (char *)"true", NULL };
+	struct task *task = new_task();
+
+	task->file = "/bin/true";
+	task->argv = argv;
+	for (int i = 0; i < 20; i++) {
+		memset(&task->child, 0, sizeof(task->child));
+		start(task, i % 2 ? fill_stack : execute_far_below);
+		assert_exit(end(task), 0);
+	}
 	free_task(task);
 }
 END_TEST
@@ -1140,6 +1186,7 @@ add_stack(TCase *tcase)
 {
 	tcase_add_test(tcase, stack_is_28_kib_at_least);
 	tcase_add_loop_test(tcase, stack_has_the_size_that_was_asked_for, 0, 5);
+	tcase_add_test(tcase, stack_of_an_exec_serves_the_next);
 	tcase_add_loop_test(tcase, page_below_the_stack_cannot_be_accessed,
 	    0, 2);
 	tcase_add_test(tcase, stack_is_given_back);

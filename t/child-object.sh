@@ -24,9 +24,14 @@ system_call='[[:blank:]](syscall|svc|ecall|sc|int)([[:blank:]]|$)'
 # the functions by which others save registers on their own stack.
 linker='_GLOBAL_OFFSET_TABLE_|\.TOC\.|_(save|rest)gpr[01]_[0-9]+'
 
+# What a sanitizer's constructor calls, of which each object has one.
+constructor='__[a-z]+_init|__asan_(un)?register_globals'
+constructor="$constructor|__asan_version_mismatch_check_v[0-9]+"
+
 # undefined OBJECT...: each object's undefined symbols, one a line.
 undefined() {
-	$NM -u "$@" | grep -v -e ':$' -e '^$' | grep -vE " U ($linker)\$"
+	$NM -u "$@" | grep -v -e ':$' -e '^$' |
+	    grep -vE " U ($linker|$constructor)\$"
 }
 
 # instructions OBJECT EXPRESSION: those that match.
@@ -122,6 +127,17 @@ any -O2 -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
 no_stack_protector -O2 -fstack-protector-strong
 no_stack_protector -O0 -fstack-protector-strong
 uninitialized -O2 -ftrivial-auto-var-init=pattern
+no_sanitize_coverage -O0 -fsanitize=thread
+no_sanitize_coverage -O2 -fsanitize=address
+no_sanitize_coverage -O0 -fsanitize-coverage=trace-pc
+disable_sanitizer_instrumentation -O0 -fsanitize=thread
+disable_sanitizer_instrumentation -O2 -fsanitize=thread
+disable_sanitizer_instrumentation -O2 -fsanitize=address
+disable_sanitizer_instrumentation -O0 -fsanitize=memory
+disable_sanitizer_instrumentation -O0 -fsanitize=safe-stack
+disable_sanitizer_instrumentation -O0 -fsanitize-coverage=trace-pc
+no_instrument_function -O0 -finstrument-functions
+no_instrument_function -O0 -pg
 END
 }
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spawnio/compiler.h>
 #include <spawnio/syscall.h>
 
 struct sched_param;
@@ -36,39 +37,6 @@ struct timespec;
 # define SPAWNIO_SYS(name)	SYS_##name
 # define SPAWNIO_FCNTL	SYS_fcntl
 #endif
-
-/* For the definition of a function that runs in such a child, as all below do.
- * A compiler then adds nothing that looks at the thread pointer, as a stack
- * protector and a thread sanitizer do. */
-#define SPAWNIO_IN_CHILD	SPAWNIO_NO_PROTECTOR SPAWNIO_NO_SANITIZER
-
-#define SPAWNIO_NO_PROTECTOR
-#define SPAWNIO_NO_SANITIZER
-#define SPAWNIO_UNINITIALIZED
-#if defined(__has_attribute)
-# if __has_attribute(__no_stack_protector__)
-#  undef SPAWNIO_NO_PROTECTOR
-#  define SPAWNIO_NO_PROTECTOR	__attribute__((__no_stack_protector__))
-# endif
-# if __has_attribute(__no_sanitize__)
-#  undef SPAWNIO_NO_SANITIZER
-#  define SPAWNIO_NO_SANITIZER	__attribute__((__no_sanitize__("thread")))
-# endif
-# if __has_attribute(__uninitialized__)
-#  undef SPAWNIO_UNINITIALIZED
-#  define SPAWNIO_UNINITIALIZED	__attribute__((__uninitialized__))
-# endif
-#endif
-
-#define SPAWNIO_CALL	SPAWNIO_IN_CHILD static __inline__
-
-/* One with an array, or a struct whose address is taken, stays out of functions
- * that are not so defined. */
-#define SPAWNIO_APART	SPAWNIO_IN_CHILD \
-	__attribute__((__noinline__, __unused__)) static
-
-/* In a loop that a compiler would make a call of memcpy() or strlen(). */
-#define SPAWNIO_BARRIER()	__asm__ __volatile__("" : : : "memory")
 
 /* --- descriptors --- */
 

@@ -6,6 +6,8 @@
 #ifndef SPAWNIO_SYSCALL_H
 #define SPAWNIO_SYSCALL_H
 
+#include <spawnio/compiler.h>
+
 /* O_LARGEFILE, which libc may hide; 0 where the kernel needs none. */
 #if defined(__arm__)
 # define SPAWNIO_LARGEFILE	0400000
@@ -19,7 +21,7 @@
 
 /* Number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, result in rax; rcx
  * and r11 are lost (System V ABI, AMD64 supplement, A.2.1). */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
@@ -37,7 +39,7 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 /* Number in x8, arguments in x0 to x5, result in x0; the kernel keeps every
  * other register (Linux arch/arm64, syscall(2)). */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = number;
@@ -57,7 +59,7 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 /* Number in a7, arguments in a0 to a5, result in a0; the kernel keeps every
  * other register (Linux arch/riscv, syscall(2)). */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long a7 __asm__("a7") = number;
@@ -80,7 +82,7 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 /* Number in r7, arguments in r0 to r5, result in r0; the kernel keeps every
  * other register (Linux arch/arm, syscall(2)).  Thumb's frame pointer is r7, so
  * that no compiler gives it away there. */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r0 __asm__("r0") = a;
@@ -103,7 +105,7 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 /* Number in eax, arguments in ebx, ecx, edx, esi, edi, ebp, result in eax; the
  * kernel keeps every other register (Linux arch/x86, syscall(2)).  ebp may be
  * the frame pointer, by which the last argument is found. */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	long result;
@@ -120,7 +122,7 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 /* Number in r0, arguments in r3 to r8, result in r3, where CR0.SO tells that it
  * is an errno; these, r9 to r12, CTR, XER and CR0, 1, 5 to 7 are lost (Linux
  * Documentation/arch/powerpc/syscall64-abi.rst). */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r0 __asm__("r0") = number;
@@ -143,7 +145,7 @@ child_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 /* Number in r1, arguments in r2 to r7, result in r2; the kernel keeps every
  * other register (Linux arch/s390, syscall(2)). */
-static __inline__ long
+SPAWNIO_CALL long
 child_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r1 __asm__("r1") = number;
