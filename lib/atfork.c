@@ -9,18 +9,7 @@
 #include "lock.h"
 #include "state.h"
 
-/* Many who launch may come first. */
-#define FORK_PATIENCE_MS	(10 * SPIO_PATIENCE_MS)
-
-/* The thread that forks with the launch lock in its hands, and its token. */
-static _Atomic uintptr_t forker;
-static uint32_t forkers_token;
-
-static uintptr_t
-this_thread(void)
-{
-	return (uintptr_t)pthread_self();
-}
+static int registered;
 
 /* The kernel copies descriptors first, and then the memory, page by page.  A
  * stream that came or went meanwhile would be in one copy and not in the other:
@@ -29,22 +18,31 @@ this_thread(void)
 static void
 before_fork(void)
 {
-	uint32_t token = spio_lock_take_until(&spio_state()->launch,
-	    spio_deadline(FORK_PATIENCE_MS));
+	struct state *state = spio_state_made();
+	uint32_t token;
 
-	if (token == 0)
+	if (state == NULL || spio_lock_is_mine(&state->launch))
 		return;
-	forkers_token = token;
-	atomic_store(&forker, this_thread());
+	token = spio_lock_take_until(&state->launch,
+	    spio_deadline(SPIO_FORK_PATIENCE_MS));
+	if (token != 0)
+		atomic_store(&state->launch.forking, token);
 }
 
+/* Unless the lock was lost, see lock.h. */
 static void
 after_fork(void)
 {
-	if (atomic_load(&forker) != this_thread())
+	struct state *state = spio_state_made();
+	uint32_t token;
+
+	if (state == NULL || !spio_lock_is_mine(&state->launch))
 		return;
-	atomic_store(&forker, 0);
-	spio_lock_drop(&spio_state()->launch, forkers_token);
+	token = atomic_load(&state->launch.forking);
+	if (token != atomic_load(&state->launch.owner))
+		return;
+	atomic_store(&state->launch.forking, 0);
+	spio_lock_drop(&state->launch, token);
 }
 
 static int
@@ -67,7 +65,7 @@ judge(struct dl_phdr_info *object, size_t size, void *first)
 {
 	const ElfW(Phdr) *part, *dynamic = NULL;
 	int is_program = *(int *)first, is_this = 0;
-	uintptr_t offset = (uintptr_t)&forker - object->dlpi_addr;
+	uintptr_t offset = (uintptr_t)&registered - object->dlpi_addr;
 
 	(void)size;
 	*(int *)first = 0;
@@ -101,18 +99,26 @@ static void
 in_child(void)
 {
 	after_fork();
-	atomic_store(&forker, 0);
 	spio_state_forked();
 }
 
+/* Before anybody else does, if possible: then the lock is not held while the
+ * handlers of others run, who may wait for one that launches. */
+__attribute__((constructor(101))) static void
+begin(void)
+{
+	if (!stays_loaded())
+		return;
+	registered = 1;
+	pthread_atfork(before_fork, after_fork, in_child);
+}
+
 void
-spio_atfork_begin(int must_wipe)
+spio_atfork_wipe(void)
 {
 	int saved = errno;
 
-	if (stays_loaded())
-		pthread_atfork(before_fork, after_fork, in_child);
-	else if (must_wipe)
-		pthread_atfork(NULL, NULL, in_child);
+	if (!registered)
+		pthread_atfork(NULL, NULL, spio_state_forked);
 	errno = saved;
 }

@@ -4,8 +4,9 @@
 #ifndef SPIO_ATFORK_H
 #define SPIO_ATFORK_H
 
-/* From now on a forked child finds its descriptors and the list of streams as
- * they were at one moment, and the state wiped, if libc must see to that. */
-void spio_atfork_begin(int must_wipe);
+/* A forked child finds its descriptors and the list of streams as they were at
+ * one moment, if the library is never unloaded; and from now on, in any case,
+ * the state wiped. */
+void spio_atfork_wipe(void);
 
 #endif

@@ -54,6 +54,8 @@ struct lock {
 	_Atomic uint32_t waiters;
 	_Atomic uint32_t lent;
 	_Atomic(_Atomic uint32_t *) copied;
+	_Atomic uintptr_t thread;	/* who took it and has not dropped it */
+	_Atomic uint32_t forking;	/* token of one who forks meanwhile */
 };
 
 /* What kept the child from executing, and at which step: child.c has those of a

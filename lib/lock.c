@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -133,14 +134,46 @@ wait_for_change(struct lock *lock, uint32_t owner, int ms)
 	atomic_fetch_sub(&lock->waiters, 1);
 }
 
+static uintptr_t
+this_thread(void)
+{
+	return (uintptr_t)pthread_self();
+}
+
+int
+spio_lock_is_mine(struct lock *lock)
+{
+	return atomic_load(&lock->owner) != 0 &&
+	    atomic_load(&lock->thread) == this_thread();
+}
+
+/* Who has been waited for, and until when. */
+struct forker {
+	uint32_t token;
+	long long end;
+};
+
+static int
+is_forfeited(struct lock *lock, uint32_t owner, struct forker *forker)
+{
+	if (atomic_load(&lock->forking) != owner)
+		return 0;
+	if (forker->token != owner)
+		forker->end = spio_deadline(SPIO_FORK_PATIENCE_MS);
+	forker->token = owner;
+	return spio_lock_is_mine(lock) || spio_left(forker->end) == 0;
+}
+
 uint32_t
 spio_lock_take_until(struct lock *lock, long long end)
 {
+	struct forker forker = { 0, 0 };
 	uint32_t token = new_token(), owner = 0;
 	int left;
 
 	while (!atomic_compare_exchange_strong(&lock->owner, &owner, token)) {
-		if (is_given_back(lock, owner)) {
+		if (is_given_back(lock, owner) ||
+		    is_forfeited(lock, owner, &forker)) {
 			if (atomic_compare_exchange_strong(&lock->owner,
 			    &owner, token))
 				break;
@@ -150,6 +183,7 @@ spio_lock_take_until(struct lock *lock, long long end)
 			return 0;
 		owner = 0;
 	}
+	atomic_store(&lock->thread, this_thread());
 	return token;
 }
 
@@ -206,7 +240,11 @@ void
 spio_lock_drop(struct lock *lock, uint32_t token)
 {
 	uint32_t owner = token, lent = token;
+	uintptr_t thread = this_thread();
 
+	if (token == 0)
+		return;
+	atomic_compare_exchange_strong(&lock->thread, &thread, 0);
 	atomic_compare_exchange_strong(&lock->owner, &owner, 0);
 
 	/* Even where the child has let go: it may have died before its wake. */

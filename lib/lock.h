@@ -11,6 +11,9 @@
  * killed at the wrong moment, its waiter looks again by itself. */
 #define SPIO_PATIENCE_MS	100
 
+/* With a fork(2): many who launch may come first. */
+#define SPIO_FORK_PATIENCE_MS	(10 * SPIO_PATIENCE_MS)
+
 /* Wait while *word is value, at most ms milliseconds; may return early. */
 void spio_futex_wait(_Atomic uint32_t *word, uint32_t value, int ms);
 
@@ -27,9 +30,14 @@ int spio_futex_wait_until(_Atomic uint32_t *word, uint32_t value,
 void spio_futex_wake(_Atomic uint32_t *word);
 
 /* The token under which the caller then holds the lock; of the second function
- * 0 if end came first. */
+ * 0 if end came first.  One who forks meanwhile loses it to his own thread at
+ * once, and to others when they have waited for SPIO_FORK_PATIENCE_MS: his
+ * fork may be waiting for them, in a handler that is not ours. */
 uint32_t spio_lock_take(struct lock *lock);
 uint32_t spio_lock_take_until(struct lock *lock, long long end);
+
+/* Does this thread hold the lock?  Then it was interrupted by a signal. */
+int spio_lock_is_mine(struct lock *lock);
 
 /* Make what was written under the lock visible to its next holder, when it is
  * a child that will let go.  (The kernel's clone does; race detectors that do
@@ -41,7 +49,7 @@ void spio_lock_lend(struct lock *lock, uint32_t token);
  * for that.  NULL if there is no such word to be had. */
 _Atomic uint32_t *spio_lock_lend_copy(struct lock *lock, uint32_t *token);
 
-/* Let go of the lock, if token still holds it. */
+/* Let go of the lock, if token still holds it; 0 never does. */
 void spio_lock_drop(struct lock *lock, uint32_t token);
 
 #endif

@@ -85,7 +85,8 @@ spio_state(void)
 		state = &fallback;
 	errno = saved;
 	if (atomic_compare_exchange_strong(&made, &first, state)) {
-		spio_atfork_begin(state == &fallback);
+		if (state == &fallback)
+			spio_atfork_wipe();
 		return state;
 	}
 	if (state != &fallback)

@@ -321,11 +321,18 @@ find_open(const FILE *file)
 	    stream : NULL;
 }
 
+/* Not again: exit(3) in a signal handler may close streams. */
+static uint32_t
+take_once(struct lock *lock)
+{
+	return spio_lock_is_mine(lock) ? 0 : spio_lock_take(lock);
+}
+
 struct stream *
 spio_stream_find(FILE *file)
 {
 	struct lock *lock = &spio_state()->launch;
-	uint32_t token = spio_lock_take(lock);
+	uint32_t token = take_once(lock);
 	struct stream *stream = find_open(file);
 
 	spio_lock_drop(lock, token);
@@ -336,7 +343,7 @@ struct stream *
 spio_stream_remove(FILE *file)
 {
 	struct lock *lock = &spio_state()->launch;
-	uint32_t token = spio_lock_take(lock);
+	uint32_t token = take_once(lock);
 	struct stream *stream = find_open(file);
 
 	if (stream != NULL) {

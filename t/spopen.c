@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio_ext.h>
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -1159,6 +1160,64 @@ START_TEST(threads_have_their_own)
 }
 END_TEST
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool over;
+
+static void
+lock_mutex(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+static void
+unlock_mutex(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
+static void *
+open_and_close_with_mutex(void *unused)
+{
+	FILE *stream;
+
+	while (!atomic_load(&over)) {
+		lock_mutex();
+		stream = spopen("exit 0", "r");
+		if (stream == NULL || spclose(stream) != 0)
+			unused = stdin;
+		unlock_mutex();
+		usleep(100);
+	}
+	return unused;
+}
+
+/* pthread_atfork(3): a module that keeps its mutex over a fork of another
+ * thread's, and launches with it. */
+START_TEST(fork_handlers_may_wait_for_it)
+{
+	pthread_t thread;
+	void *wrong;
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(pthread_atfork(lock_mutex, unlock_mutex,
+	    unlock_mutex), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL,
+	    open_and_close_with_mutex, NULL), 0);
+	for (int i = 0; i < 5 * ROUNDS; i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+		ck_assert_int_ge(pid, 0);
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		usleep(1000);
+	}
+	atomic_store(&over, true);
+	ck_assert_int_eq(pthread_join(thread, &wrong), 0);
+	ck_assert_ptr_null(wrong);
+}
+END_TEST
+
 static void *
 open_when_cancelled(void *arg)
 {
@@ -1309,6 +1368,7 @@ suite(void)
 
 	tcase = add_case(s, "threads");
 	tcase_add_test(tcase, threads_have_their_own);
+	tcase_add_test(tcase, fork_handlers_may_wait_for_it);
 	tcase_add_test(tcase, no_cancellation_point);
 
 	add_errors(add_case(s, "errors"));

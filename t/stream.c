@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* lib/stream.c by itself: what a child has to close, whatever was opened and
- * closed before, when there is no memory, and as a fork finds it at any moment.
- * No engine has a part in it. */
+ * closed before, when there is no memory, and as a fork finds it at any moment;
+ * and the lock over it.  No engine has a part in it. */
 
 #include "fixture.h"
 
@@ -10,6 +10,8 @@
 
 #include <stdatomic.h>
 
+#include "lock.h"
+#include "state.h"
 #include "stream.h"
 
 #define NUMBERS		200
@@ -263,15 +265,138 @@ START_TEST(forked_at_any_moment)
 }
 END_TEST
 
+/* --- the lock over it --- */
+
+static struct lock *
+lock(void)
+{
+	return &spio_state()->launch;
+}
+
+/* As exit(3) in a signal handler, which interrupts a launch. */
+START_TEST(found_and_removed_by_who_has_the_lock)
+{
+	struct stream *closed = NULL, *stream = stream_at(3);
+	uint32_t token = spio_lock_take(lock());
+
+	ck_assert_int_eq(spio_stream_insert(stream, &closed), 0);
+	ck_assert_ptr_eq(spio_stream_find(stream->file), stream);
+	ck_assert_ptr_eq(spio_stream_remove(stream->file), stream);
+	ck_assert(spio_lock_is_mine(lock()));
+	spio_lock_drop(lock(), token);
+	ck_assert(!spio_lock_is_mine(lock()));
+}
+END_TEST
+
+START_TEST(fork_by_who_has_the_lock_does_not_take_it)
+{
+	uint32_t token = spio_lock_take(lock());
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	assert_exit(status, 0);
+	ck_assert_uint_eq(atomic_load(&spio_state()->token), token);
+	ck_assert(spio_lock_is_mine(lock()));
+	spio_lock_drop(lock(), token);
+}
+END_TEST
+
+/* What before_fork() in lib/atfork.c leaves to the handlers of others. */
+static void
+hold_over_fork(void)
+{
+	atomic_store(&lock()->forking, spio_lock_take(lock()));
+}
+
+static void *
+take_and_drop(void *unused)
+{
+	spio_lock_drop(lock(), spio_lock_take(lock()));
+	return unused;
+}
+
+START_TEST(lock_is_not_kept_from_the_forking_thread)
+{
+	uint32_t token;
+
+	hold_over_fork();
+	token = spio_lock_take_until(lock(), spio_deadline(0));
+	ck_assert_uint_ne(token, 0);
+	spio_lock_drop(lock(), token);
+	ck_assert_uint_eq(atomic_load(&lock()->owner), 0);
+}
+END_TEST
+
+START_TEST(lock_is_not_kept_from_others_for_ever)
+{
+	pthread_t thread;
+	uint32_t token;
+
+	hold_over_fork();
+	token = atomic_load(&lock()->forking);
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_and_drop, NULL),
+	    0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert(!spio_lock_is_mine(lock()));
+	spio_lock_drop(lock(), token);
+	take_and_drop(NULL);
+}
+END_TEST
+
+static atomic_bool may_drop;
+
+static void *
+keep_for_a_while(void *unused)
+{
+	uint32_t token = spio_lock_take(lock());
+
+	while (!atomic_load(&may_drop))
+		usleep(1000);
+	spio_lock_drop(lock(), token);
+	return unused;
+}
+
+/* Nor taken from a thread that does not fork, however long that has it. */
+START_TEST(lock_is_kept_by_who_does_not_fork)
+{
+	long long end = spio_deadline(2 * SPIO_FORK_PATIENCE_MS);
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, keep_for_a_while,
+	    NULL), 0);
+	while (atomic_load(&lock()->owner) == 0)
+		usleep(1000);
+	ck_assert_uint_eq(spio_lock_take_until(lock(), end), 0);
+	atomic_store(&may_drop, true);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	take_and_drop(NULL);
+}
+END_TEST
+
+static void
+add_lock(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, found_and_removed_by_who_has_the_lock);
+	tcase_add_test(tcase, fork_by_who_has_the_lock_does_not_take_it);
+	tcase_add_test(tcase, lock_is_not_kept_from_the_forking_thread);
+	tcase_add_test(tcase, lock_is_not_kept_from_others_for_ever);
+	tcase_add_test(tcase, lock_is_kept_by_who_does_not_fork);
+}
+
 int
 main(void)
 {
 	Suite *s = suite_create("stream");
-	TCase *tcase = tcase_create("list");
+	TCase *tcase = tcase_create("list"), *locks = tcase_create("lock");
 	SRunner *runner = srunner_create(s);
 	int failed;
 
 	suite_add_tcase(s, tcase);
+	suite_add_tcase(s, locks);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, any_order);
 	tcase_add_test(tcase, all_but_the_last_are_closed);
@@ -280,6 +405,7 @@ main(void)
 	if (MAY_LIMIT)
 		tcase_add_test(tcase, no_memory);
 	tcase_add_test(tcase, forked_at_any_moment);
+	add_lock(locks);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
