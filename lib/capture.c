@@ -37,6 +37,7 @@ struct flow {
 	size_t limit;		/* or 0 */
 	long long end;		/* or -1 */
 	int grace;
+	int tries;		/* of poll(2), refused */
 	int why;		/* an errno: what it was stopped for; or 0 */
 	int broken;		/* a write met EPIPE, and so made a SIGPIPE */
 };
@@ -187,8 +188,10 @@ turn(struct flow *flow, int cancel)
 	pthread_setcancelstate(cancel, NULL);
 	n = poll(at, 4, patience(flow));
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	if (n == -1 && errno != EINTR)
+	if (n == -1 && errno != EINTR) {
 		stop(flow, errno);
+		spio_reap_pause(-1, flow->tries++);
+	}
 	if (n <= 0)
 		return;
 	if (at[3].revents != 0)

@@ -313,8 +313,7 @@ spio_launch_plan(struct launch *launch)
 	launch->plan.report = -1;
 	err = launch->stream != NULL || launch->close_streams ?
 	    run_listed(launch) : run_counted(launch);
-	if (launch->kid.pidfd >= 0)
-		launch->kid.parent = getpid();
+	launch->kid.parent = spio_state_process();
 	if (err == 0 && launch->await_exec && launch->report >= 0)
 		hear(launch);
 	if (err == 0 && launch->exec_error != 0 && !launch->synchronous) {

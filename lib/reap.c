@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "lock.h"
 #include "pool.h"
 #include "reap.h"
+#include "state.h"
 
 /* linux/pidfd.h, of which libc's headers may have an older one.  A pidfd tells
  * the status of a child that was reaped by somebody else since Linux 6.15, and
@@ -60,11 +62,14 @@ is_refusal(int err)
 	return err == EINVAL || err == ENOSYS || err == EPERM || err == EBADF;
 }
 
+/* A forked copy of its parent may have another child of that number. */
 static int
 wait_for(const struct kid *kid, siginfo_t *info, int options)
 {
 	int err = ENOSYS;
 
+	if (kid->parent != 0 && kid->parent != spio_state_process())
+		return ECHILD;
 	if (kid->pidfd >= 0)
 		err = wait_id(ID_PIDFD, kid->pidfd, info, options);
 	if (is_refusal(err))
@@ -93,7 +98,7 @@ lost_status(const struct kid *kid, int *status)
 	struct pidfd_info info;
 	int i;
 
-	if (kid->pidfd < 0 || kid->parent != getpid())
+	if (kid->pidfd < 0 || kid->parent != spio_state_process())
 		return ECHILD;
 	for (i = 0; i < LOST_TRIES; i++) {
 		info.mask = INFO_EXIT;
@@ -130,20 +135,43 @@ spio_reap_await(const struct kid *kid, long long end)
 	int options = WEXITED | WNOWAIT | (end < 0 ? 0 : WNOHANG);
 	int mute = kid->pidfd < 0, tries;
 	siginfo_t info;
+	int err, polled;
 
 	if (kid->pid == 0)
 		return 1;
 	for (tries = 0;; tries++) {
 		info.si_pid = 0;
-		if (wait_for(kid, &info, options) != 0 || info.si_pid != 0)
+		err = wait_for(kid, &info, options);
+		if (is_refusal(err) ? end < 0 && mute :
+		    err != 0 || info.si_pid != 0)
 			return 1;
 		if (spio_left(end) == 0)
 			return 0;
-		if (mute)
+		if (mute) {
 			spio_reap_pause(end, tries);
-		else
-			mute = does_not_wait(poll(&pidfd, 1, spio_left(end)));
+			continue;
+		}
+		polled = poll(&pidfd, 1, spio_left(end));
+		if (is_refusal(err) && polled > 0)
+			return 1;
+		mute = does_not_wait(polled);
 	}
+}
+
+/* A filter may know what libc's system() needs, and not waitid(2). */
+static int
+wait_otherwise(pid_t pid, int *status)
+{
+	int told;
+	pid_t r;
+
+	do
+		r = waitpid(pid, &told, 0);
+	while (r == -1 && errno == EINTR);
+	if (r == -1)
+		return errno;
+	*status = told;
+	return 0;
 }
 
 static int
@@ -159,6 +187,8 @@ take_status(const struct kid *kid, int options, int *status)
 	err = wait_for(kid, &info, WEXITED | options);
 	if (err == 0)
 		*status = wait_status(&info);
+	else if (is_refusal(err) && (options & WNOWAIT) == 0)
+		err = wait_otherwise(kid->pid, status);
 	return err == ECHILD ? lost_status(kid, status) : err;
 }
 
@@ -173,7 +203,8 @@ spio_reap(struct kid *kid, int *status)
 {
 	int err = take_status(kid, 0, status);
 
-	if (kid->block >= 0)
+	/* Otherwise the child may still be there. */
+	if (kid->block >= 0 && (err == 0 || err == ECHILD))
 		spio_pool_release(kid->block, kid->generation);
 	if (kid->pidfd >= 0)
 		close(kid->pidfd);
@@ -185,8 +216,9 @@ int
 spio_reap_is_child(const struct kid *kid)
 {
 	siginfo_t info;
+	int err = wait_for(kid, &info, WEXITED | WNOWAIT | WNOHANG);
 
-	return wait_for(kid, &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+	return err == 0 || is_refusal(err);
 }
 
 /* A filter may know clone3(2) and not this call: then there is the number,
@@ -221,9 +253,28 @@ void
 spio_reap_need_pidfd(struct kid *kid)
 {
 	struct pidfd_info info = { .mask = INFO_EXIT };
+	struct stat st;
 
-	if (kid->pidfd < 0 || ioctl(kid->pidfd, GET_INFO, &info) == 0)
+	if (kid->pidfd < 0)
 		return;
+	if (ioctl(kid->pidfd, GET_INFO, &info) == 0 &&
+	    fstat(kid->pidfd, &st) == 0) {
+		kid->pidfd_dev = st.st_dev;
+		kid->pidfd_ino = st.st_ino;
+		return;
+	}
 	close(kid->pidfd);
 	kid->pidfd = -1;
+}
+
+void
+spio_reap_check_pidfd(struct kid *kid)
+{
+	struct stat st;
+	int saved = errno;
+
+	if (kid->pidfd >= 0 && (fstat(kid->pidfd, &st) != 0 ||
+	    st.st_dev != kid->pidfd_dev || st.st_ino != kid->pidfd_ino))
+		kid->pidfd = -1;
+	errno = saved;
 }

@@ -10,7 +10,10 @@
 struct kid {
 	pid_t pid;		/* 0: it came to nothing, as if exit(127) */
 	int pidfd;		/* or -1 */
-	pid_t parent;		/* who may ask the pidfd for a lost status */
+	pid_t parent;		/* who may ask for its status; 0: anybody, but
+				 * not the pidfd for one that was lost */
+	dev_t pidfd_dev;	/* by spio_reap_need_pidfd(): which file */
+	ino_t pidfd_ino;
 	int block;		/* of the pool, or -1; and its generation */
 	uint32_t generation;
 };
@@ -45,5 +48,9 @@ void spio_reap_open_pidfd(struct kid *kid);
 /* Close the pidfd if this kernel knows no PIDFD_GET_INFO (Linux 6.13), and so
  * cannot tell a lost status. */
 void spio_reap_need_pidfd(struct kid *kid);
+
+/* After that, and before each use: forget the pidfd if the caller, who does not
+ * know of it, has closed its number. */
+void spio_reap_check_pidfd(struct kid *kid);
 
 #endif

@@ -15,11 +15,14 @@
 static int
 finish(struct stream *stream, int *status)
 {
-	int flush_err = fclose(stream->file) == 0 ? 0 : errno;
-	int err = spio_reap(&stream->kid, status);
+	int flush_err = fclose(stream->file) == 0 ? 0 : errno, err;
 
+	spio_reap_check_pidfd(&stream->kid);
+	err = spio_reap(&stream->kid, status);
 	spio_trace_end(stream->trace, err, *status);
-	free(stream);
+	stream->trace = NULL;
+	stream->next = NULL;
+	spio_stream_free(stream);
 	return err == 0 && *status == 0 ? flush_err : err;
 }
 

@@ -23,8 +23,12 @@ static struct state fallback;
 void
 spio_state_forked(void)
 {
-	if (atomic_load(&made) == &fallback)
+	struct state *state = atomic_load(&made);
+
+	if (state == &fallback)
 		memset(&fallback, 0, sizeof(fallback));
+	else if (state != NULL)
+		atomic_store(&state->process, 0);
 }
 
 static size_t
@@ -92,6 +96,19 @@ spio_state(void)
 	if (state != &fallback)
 		munmap(state, whole_size());
 	return first;
+}
+
+pid_t
+spio_state_process(void)
+{
+	struct state *state = spio_state();
+	pid_t process = atomic_load(&state->process);
+
+	if (process == 0) {
+		process = getpid();
+		atomic_store(&state->process, process);
+	}
+	return process;
 }
 
 struct state *

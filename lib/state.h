@@ -28,6 +28,7 @@ struct state {
 	_Atomic uint32_t phase;
 	_Atomic uint32_t quiescing;
 
+	_Atomic pid_t process;		/* 0: nobody has asked */
 	_Atomic uint32_t gate;		/* gate.c's decision, 0: none yet */
 
 	/* Per block: 0, or the generation of the launch that has it.  The
@@ -43,6 +44,9 @@ struct state *spio_state(void);
  * it PROT_NONE: each a guard page and at least SPIO_BLOCK_ROOM more.  NULL if
  * there was none to be had, or it cannot be wiped at a fork. */
 char *spio_state_pool(size_t *size);
+
+/* getpid(), for less. */
+pid_t spio_state_process(void);
 
 /* The state if it has been made, NULL otherwise. */
 struct state *spio_state_made(void);

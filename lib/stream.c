@@ -248,6 +248,7 @@ free_or_keep(struct stream *stream)
 
 	for (; stream != NULL; stream = next) {
 		next = stream->next;
+		spio_reap_check_pidfd(&stream->kid);
 		if (stream->kid.pidfd >= 0)
 			close(stream->kid.pidfd);
 		stream->kid.pidfd = -1;

@@ -23,6 +23,8 @@ find(FILE *file)
 
 	if (stream == NULL)
 		errno = EINVAL;
+	else
+		spio_reap_check_pidfd(&stream->kid);
 	return stream;
 }
 

@@ -1186,6 +1186,22 @@ add_outputs(TCase *tcase)
 	tcase_add_test(tcase, flag_async_changes_nothing);
 }
 
+/* A filter may forbid what it waits with: then it only has the child end. */
+START_TEST(does_not_spin)
+{
+	struct spawnio_how how = shell("sleep 60");
+	struct spawnio_capture capture = with_input(NULL, 0);
+	long before;
+
+	on_signal(SIGTERM, SIG_IGN, 0);
+	how.grace = 100;
+	refuse_poll();
+	before = sleeps();
+	assert_error(spawnio_capture(&how, &capture), -1, EPERM);
+	ck_assert_int_ge(sleeps() - before, 3);
+}
+END_TEST
+
 static void
 add_input(TCase *tcase)
 {
@@ -1277,6 +1293,10 @@ add_others(TCase *tcase)
 		tcase_add_test(tcase, cancelled_thread_waits_for_the_end_only);
 	} else
 		left_out("sanitizer: tests of cancellation");
+	if (may_refuse())
+		tcase_add_test(tcase, does_not_spin);
+	else
+		left_out("no seccomp: does_not_spin");
 }
 
 int

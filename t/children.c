@@ -719,6 +719,21 @@ START_TEST(wait_does_not_spin)
 }
 END_TEST
 
+START_TEST(stopped_without_waitid)
+{
+	struct spawnio_how how = program(sleeper);
+	struct spawnio_child child;
+
+	refuse(SYS_waitid, 0, _i == 0 ? EPERM : ENOSYS);
+	begin(&how, &child);
+	assert_error(spawnio_child_wait(&child, SOON, NULL), -1, ETIMEDOUT);
+	assert_killed(stop(&child, SOON), SIGTERM);
+	how = shell("exit 3");
+	begin(&how, &child);
+	assert_exit(end(&child), 3);
+}
+END_TEST
+
 static void *
 start_and_stop(void *arg)
 {
@@ -1248,6 +1263,93 @@ START_TEST(forked_copy_of_a_stream_has_no_child)
 }
 END_TEST
 
+#ifdef SYS_clone3
+
+/* A child of this number; -1 if the kernel gives none. */
+static pid_t
+fork_as(pid_t number)
+{
+	uint64_t numbers = (uint64_t)(uintptr_t)&number;
+	/* struct clone_args: exit_signal, set_tid and its size. */
+	uint64_t args[10] = { [4] = SIGCHLD, [8] = numbers, [9] = 1 };
+
+	return (pid_t)syscall(SYS_clone3, args, sizeof(args));
+}
+
+struct copied {
+	FILE *stream;
+	struct channel closed;
+};
+
+/* The stream's number is that of a child of this copy. */
+static void
+close_copy_of_number(void *arg)
+{
+	struct copied *copied = arg;
+	pid_t pid = spawnio_stream_pid(copied->stream);
+	int status;
+
+	await(copied->closed);
+	pid = fork_as(pid);
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	ck_assert_msg(pid > 0, "clone3: %s", strerror(errno));
+	close_copy(copied->stream);
+	ck_assert_int_eq(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+}
+
+static void *
+close_soon(void *arg)
+{
+	struct copied *copied = arg;
+
+	usleep(1000 * SOON);
+	assert_exit(close_command(copied->stream), 0);
+	ck_assert_int_eq(write(copied->closed.theirs, "", 1), 1);
+	return NULL;
+}
+
+START_TEST(forked_copy_has_another_child_of_the_number)
+{
+	struct copied copied = {
+		open_command("r", "exit 0"), from_commands()
+	};
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_soon, &copied),
+	    0);
+	in_child(close_copy_of_number, &copied);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	close_channel(copied.closed);
+}
+END_TEST
+
+static void
+add_numbers(TCase *tcase)
+{
+	/* Beyond all numbers. */
+	if (geteuid() == 0 && fork_as(INT_MAX) == -1 && errno == EINVAL)
+		tcase_add_test(tcase,
+		    forked_copy_has_another_child_of_the_number);
+	else
+		left_out("no choice of process numbers: "
+		    "forked_copy_has_another_child_of_the_number");
+}
+
+#else
+
+static void
+add_numbers(TCase *tcase)
+{
+	(void)tcase;
+}
+
+#endif
+
 struct cancelled {
 	int pidfd;
 	int status;
@@ -1378,6 +1480,7 @@ add_streams(TCase *tcase)
 	tcase_add_loop_test(tcase,
 	    stream_wait_tells_the_status_where_spclose_does, 0, 2);
 	tcase_add_test(tcase, forked_copy_of_a_stream_has_no_child);
+	add_numbers(tcase);
 }
 
 static void
@@ -1390,10 +1493,12 @@ add_storms(TCase *tcase)
 	    stream_stop_waits_without_limit_if_grace_is_negative);
 	if (may_refuse()) {
 		tcase_add_test(tcase, wait_does_not_spin);
+		tcase_add_loop_test(tcase, stopped_without_waitid, 0, 2);
 		tcase_add_test(tcase,
 		    child_that_may_not_be_signalled_is_waited_for);
 	} else
 		left_out("no seccomp: wait_does_not_spin, "
+		    "stopped_without_waitid, "
 		    "child_that_may_not_be_signalled_is_waited_for");
 }
 

@@ -755,6 +755,15 @@ START_TEST(shell_is_no_program)
 }
 END_TEST
 
+/* A filter that knows what libc's system() needs. */
+START_TEST(status_without_waitid)
+{
+	refuse(SYS_waitid, 0, _i == 0 ? EPERM : ENOSYS);
+	assert_exit(ssystem("sleep 0.1; exit 7"), 7);
+	assert_killed(ssystem("kill -9 $$"), SIGKILL);
+}
+END_TEST
+
 static void
 add_errors(TCase *tcase)
 {
@@ -763,10 +772,11 @@ add_errors(TCase *tcase)
 		tcase_add_test(tcase, no_processes);
 	else
 		left_out("root: no_processes");
-	if (may_refuse())
+	if (may_refuse()) {
 		tcase_add_loop_test(tcase, clone_fails, 0, COUNT(refusals));
-	else
-		left_out("no seccomp: clone_fails");
+		tcase_add_loop_test(tcase, status_without_waitid, 0, 2);
+	} else
+		left_out("no seccomp: clone_fails, status_without_waitid");
 	if (may_change_root()) {
 		tcase_add_test(tcase, no_shell);
 		tcase_add_test(tcase, shell_not_executable);
