@@ -19,8 +19,8 @@
 
 enum function { POPEN, PCLOSE, SYSTEM, FCLOSE };
 
-/* Found by whichever thread comes first, or by several at once: they find the
- * same. */
+/* By constructors before ours, several threads may find one at once: they find
+ * the same. */
 static void *
 next(enum function function)
 {
@@ -38,6 +38,18 @@ next(enum function function)
 		errno = ENOSYS;
 	atomic_store(&found[function], address);
 	return address;
+}
+
+/* Before the program begins: dlsym() waits while a plug-in's constructor runs,
+ * which may wait for a thread that closes a stream; and it forgets what
+ * dlerror() has to tell. */
+__attribute__((__constructor__)) static void
+find_all(void)
+{
+	enum function function;
+
+	for (function = POPEN; function <= FCLOSE; function++)
+		next(function);
 }
 
 static FILE *

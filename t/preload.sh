@@ -170,6 +170,35 @@ if echo '#include <dlfcn.h>' | $CC -D_GNU_SOURCE -E -dM - |
 	plug_in deep-plug-in 1
 fi
 
+# While the loader runs a plug-in's constructor, other threads close streams; and
+# what the loader has to say outlives an fclose().
+cat >"$scratch/thread.c" <<'END'
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+static void *
+close_streams(void *arg)
+{
+	pclose(popen("exit 0", "r"));
+	fclose(fopen("/dev/null", "r"));
+	return arg;
+}
+__attribute__((__constructor__)) static void
+await_thread(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, close_streams, NULL) == 0)
+		pthread_join(thread, NULL);
+}
+END
+# shellcheck disable=SC2086 # lists of flags
+$CC $CPPFLAGS $CFLAGS -shared -fPIC -o "$scratch/thread.so" \
+    "$scratch/thread.c" $LDFLAGS -lpthread || hard 'no plug-in with a thread'
+under LD_PRELOAD="$shim" "$program" load "$scratch/thread.so" ||
+    bad "a thread beside a constructor: status $?"
+under LD_PRELOAD="$shim" "$program" fail-to-load "$scratch/none.so" ||
+    bad 'fclose() takes dlerror() its message'
+
 # Secure mode: the loader drops a preload with a path, so the shim is linked in,
 # and what it leaves to others comes to the second library.
 if [ "$(id -u)" -eq 0 ] && have setpriv; then

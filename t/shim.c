@@ -344,6 +344,26 @@ plug_in(const char *file, int flags)
 	no_child_left("all");
 }
 
+/* A plug-in whose constructor waits for a thread that closes streams. */
+static int
+load(const char *file)
+{
+	alarm(20);
+	return dlopen(file, RTLD_NOW) == NULL;
+}
+
+/* What the loader has to say, after a stream was closed. */
+static int
+fail_to_load(const char *file)
+{
+	FILE *f = fopen("/dev/null", "r");
+
+	if (f == NULL || dlopen(file, RTLD_NOW) != NULL)
+		return 1;
+	fclose(f);
+	return dlerror() == NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -362,6 +382,10 @@ main(int argc, char **argv)
 		same_after(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "move") == 0)
 		return move(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "load") == 0)
+		return load(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "fail-to-load") == 0)
+		return fail_to_load(argv[2]);
 	else if (argc == 2 && strcmp(argv[1], "forks") == 0)
 		forks();
 	else if (argc == 2 && strcmp(argv[1], "ignored") == 0)
