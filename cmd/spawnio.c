@@ -327,13 +327,15 @@ exec_error(int report)
 	return n == sizeof(error) ? error : 0;
 }
 
-/* Its wait(2) status; *error is an errno if it could not be executed.  What the
- * terminal sends goes to the program as well. */
+/* Its wait(2) status, which nobody has who ignores SIGCHLD; *error is an errno
+ * if it could not be executed.  What the terminal sends goes to the program as
+ * well. */
 static int
 run(char **argv, int *error)
 {
 	void (*interrupt)(int) = signal(SIGINT, SIG_IGN);
 	void (*quit)(int) = signal(SIGQUIT, SIG_IGN);
+	void (*ended)(int) = signal(SIGCHLD, SIG_DFL);
 	int report[2], status = 0;
 	sigset_t mask;
 	pid_t pid;
@@ -348,6 +350,7 @@ run(char **argv, int *error)
 	if (pid == 0) {
 		signal(SIGINT, interrupt);
 		signal(SIGQUIT, quit);
+		signal(SIGCHLD, ended);
 		execute(argv, report[1], &mask);
 	}
 	child = pid;

@@ -142,9 +142,12 @@ for ignored in CHLD INT QUIT TERM HUP; do
 	(
 		trap '' $ignored
 		grep SigIgn /proc/self/status >"$scratch/wanted"
-		"$spawnio" --summary grep SigIgn /proc/self/status 2>/dev/null |
-		    diff "$scratch/wanted" -
-	) || bad "ignored: SIG$ignored"
+		exec "$spawnio" --summary grep SigIgn /proc/self/status \
+		    >"$scratch/out" 2>"$scratch/err"
+	) || bad "ignored: SIG$ignored: status $?"
+	diff "$scratch/wanted" "$scratch/out" || bad "ignored: SIG$ignored"
+	grep 'no calls' "$scratch/err" >/dev/null ||
+	    bad "ignored: SIG$ignored: no summary"
 done
 
 # wait_status STATUS COMMAND: ends spawnio by a signal, without a second core?
