@@ -405,11 +405,16 @@ static int
 end_like(int status)
 {
 	const struct rlimit none = { 0, 0 };
+	sigset_t its;
 
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	setrlimit(RLIMIT_CORE, &none);
 	signal(WTERMSIG(status), SIG_DFL);
+	/* Whoever started us may have blocked it. */
+	sigemptyset(&its);
+	sigaddset(&its, WTERMSIG(status));
+	sigprocmask(SIG_UNBLOCK, &its, NULL);
 	raise(WTERMSIG(status));
 	return 128 + WTERMSIG(status);
 }

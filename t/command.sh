@@ -165,6 +165,9 @@ wait_status() {
 	}
 }
 wait_status 15 "'$spawnio' --summary sh -c 'kill -TERM \$\$'"
+# Also one that was blocked at first.
+env --block-signal=TERM true 2>/dev/null && wait_status 15 \
+    "env --block-signal=TERM '$spawnio' --summary '$program' terminate"
 case $(cat /proc/sys/kernel/core_pattern) in
 '|'*)	;;
 *)	wait_status 3 "'$spawnio' --summary sh -c 'kill -QUIT \$\$'" ;;

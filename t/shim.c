@@ -364,6 +364,18 @@ fail_to_load(const char *file)
 	return dlerror() == NULL;
 }
 
+/* Also where it is blocked. */
+static int
+terminate(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return raise(SIGTERM);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -386,6 +398,8 @@ main(int argc, char **argv)
 		return load(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "fail-to-load") == 0)
 		return fail_to_load(argv[2]);
+	else if (argc == 2 && strcmp(argv[1], "terminate") == 0)
+		return terminate();
 	else if (argc == 2 && strcmp(argv[1], "forks") == 0)
 		forks();
 	else if (argc == 2 && strcmp(argv[1], "ignored") == 0)
