@@ -16,8 +16,9 @@
 
 enum reason {
 	NOTHING_AGAINST = 1, BY_CALL, BY_ENVIRONMENT, BAD_ENVIRONMENT,
-	SECURE, IDS_DIFFER, ROOT, CAPABLE, TRACED, NO_PROC, ONE_CPU, NO_POOL,
-	CLONE3_REFUSED, VFORK_REFUSED, NOT_NATIVE, BAD_AND_AGAINST
+	SECURE, IDS_DIFFER, ROOT, CAPABLE, TRACED, NO_PROC, NO_DESCRIPTOR,
+	ONE_CPU, NO_POOL, CLONE3_REFUSED, VFORK_REFUSED, NOT_NATIVE,
+	BAD_AND_AGAINST
 };
 
 static const char *const words[] = {
@@ -33,6 +34,7 @@ static const char *const words[] = {
 	[CAPABLE] = "the process holds capabilities, or cannot be told",
 	[TRACED] = "the process is traced",
 	[NO_PROC] = "/proc/self/status does not say whether it is traced",
+	[NO_DESCRIPTOR] = "no descriptor is free to see whether it is traced",
 	[ONE_CPU] = "the process may use one CPU only",
 	[NO_POOL] = "there is no memory for the pool",
 	[CLONE3_REFUSED] = "the kernel refused clone3()",
@@ -110,7 +112,8 @@ tracer(void)
 	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 
 	if (fd == -1)
-		return NO_PROC;
+		return errno == EMFILE || errno == ENFILE ?
+		    NO_DESCRIPTOR : NO_PROC;
 	n = read(fd, buf, sizeof(buf) - 1);
 	close(fd);
 	buf[n > 0 ? n : 0] = '\0';
@@ -160,7 +163,8 @@ decide(unsigned wish)
 		reason = objection();
 		if (reason != NOTHING_AGAINST)
 			return CHOICE(SPAWNIO_ENGINE_VFORK,
-			    REASON(wish) == BAD_ENVIRONMENT ?
+			    REASON(wish) == BAD_ENVIRONMENT &&
+			    reason != NO_DESCRIPTOR ?
 			    BAD_AND_AGAINST : reason);
 	}
 	if (!spio_pool_exists())
@@ -219,8 +223,9 @@ wish(void)
 	    wish : none;
 }
 
-/* Decided once, until it is asked for anew; what the kernel has refused since,
- * and what this thread holds by now, is looked at each time. */
+/* Decided once, until it is asked for anew, but for this launch alone if no
+ * descriptor is free; what the kernel has refused since, and what this thread
+ * holds by now, is looked at each time. */
 static unsigned
 choice(void)
 {
@@ -231,7 +236,8 @@ choice(void)
 	while (choice == 0) {
 		asked_for = wish();
 		choice = decide(asked_for);
-		atomic_store(gate, choice);
+		if (REASON(choice) != NO_DESCRIPTOR)
+			atomic_store(gate, choice);
 		/* spawnio_set_engine() may have come in between. */
 		if (atomic_load(&asked) != asked_for)
 			choice = 0;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <linux/capability.h>
@@ -408,6 +409,39 @@ find_no_proc(void *unused)
 START_TEST(no_proc)
 {
 	in_other_root(NULL, 0, find_no_proc, NULL);
+}
+END_TEST
+
+#define LIMIT	64
+
+/* All below the limit, but none that a command inherits: how many. */
+static int
+take_descriptors(int fd[LIMIT])
+{
+	const struct rlimit low = { LIMIT, LIMIT };
+	int n = 0;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	while ((fd[n] = fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	return n;
+}
+
+/* Then a launch does without avfork, and the next one asks again. */
+START_TEST(no_descriptor_for_the_question)
+{
+	int fd[LIMIT], n;
+
+	become_nobody();
+	if (_i == 1)
+		setenv("SPAWNIO_ENGINE", "xyz", 1);
+	n = take_descriptors(fd);
+	assert_exit(run_command("exit 4"), 4);
+	check_engine("vfork", "descriptor");
+	while (n > 0)
+		close(fd[--n]);
+	check_launches(cpus() > 1 ? "avfork" : "vfork",
+	    _i == 1 ? "SPAWNIO_ENGINE" : cpus() > 1 ? "" : "CPU");
 }
 END_TEST
 
@@ -819,6 +853,7 @@ add_gate(TCase *tcase)
 
 	tcase_add_test(tcase, nobody);
 	tcase_add_test(tcase, one_cpu);
+	tcase_add_loop_test(tcase, no_descriptor_for_the_question, 0, 2);
 	if (is_root) {
 		tcase_add_test(tcase, root);
 		add_mixed_ids(tcase);
