@@ -140,7 +140,8 @@ cpus(void)
 	return count > 1 ? NOTHING_AGAINST : ONE_CPU;
 }
 
-static enum reason
+/* Once in a process: small rather than fast. */
+__attribute__((__cold__)) static enum reason
 objection(void)
 {
 	static enum reason (*const ask[])(void) = { privilege, tracer, cpus };

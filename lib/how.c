@@ -130,7 +130,8 @@ clamp(int value, int most)
 	return value > most ? most : value < -most ? -most : value;
 }
 
-int
+/* Small rather than fast. */
+__attribute__((__cold__)) int
 spio_how_read(struct request *request, const struct spawnio_how *how, int may)
 {
 	struct spawnio_how *own = &request->how;
@@ -440,7 +441,8 @@ which_failed(const struct launch *launch, int err)
 	return err != ENOTSUP && err != E2BIG ? "clone" : NULL;
 }
 
-int
+/* Small rather than fast. */
+__attribute__((__cold__)) int
 spio_how_launch(struct request *request, struct launch *launch)
 {
 	const struct spawnio_how *how = &request->how;

@@ -263,8 +263,9 @@ put_without_signals(const char *line, size_t size)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* In a forked copy of the process the call is not its own. */
-static void
+/* In a forked copy of the process the call is not its own.  Small rather than
+ * fast. */
+__attribute__((__cold__)) static void
 finish(struct trace *trace)
 {
 	char *line = NULL;
