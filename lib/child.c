@@ -39,12 +39,11 @@ close_run(int first, int last)
 static int
 still_ours(const struct open_end *end)
 {
-	struct kernel_statx st;
+	struct kernel_stat st;
 
-	if (end->ino == 0 || sys_statx_fd(end->fd, &st) != 0)
+	if (end->ino == 0 || sys_fstat(end->fd, &st) != 0)
 		return 1;
-	return st.ino == end->ino && st.dev_major == end->dev_major &&
-	    st.dev_minor == end->dev_minor;
+	return st.ino == end->ino && st.dev == end->dev;
 }
 
 /* The exec closes the parent's new end.  Where the kernel cannot tell, the

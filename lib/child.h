@@ -17,8 +17,7 @@ struct stream;
 struct open_end {
 	struct stream *stream;	/* NULL: closed since */
 	uint64_t ino;		/* 0: not known */
-	uint32_t dev_major;
-	uint32_t dev_minor;
+	uint32_t dev;		/* all bits that Linux has for one */
 	int fd;
 };
 

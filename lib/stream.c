@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -288,8 +287,7 @@ identify(struct open_end *end)
 	if (fstat(end->fd, &st) != 0)
 		return errno;
 	end->ino = st.st_ino;
-	end->dev_major = major(st.st_dev);
-	end->dev_minor = minor(st.st_dev);
+	end->dev = (uint32_t)st.st_dev;
 	return 0;
 }
 
@@ -308,8 +306,7 @@ spio_stream_same_file(const struct open_end *end)
 	errno = saved;
 	if (err != 0 || end->ino == 0)
 		return err != EBADF;
-	return now.ino == end->ino && now.dev_major == end->dev_major &&
-	    now.dev_minor == end->dev_minor;
+	return now.ino == end->ino && now.dev == end->dev;
 }
 
 /* After an fclose(), another stream may have the FILE. */

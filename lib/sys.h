@@ -42,6 +42,34 @@ struct clone3 {
 long spio_clone3(struct clone3 *, unsigned long, void (*)(void *), void *);
 long spio_clone(unsigned long, void *, void (*)(void *), void *);
 
+/* fstat(2)'s, which can tell what a descriptor is where statx(2) is refused.
+ * Where longs have 32 bits, the inode number that comes first is cut off. */
+#ifdef SYS_fstat64
+# define SPIO_FSTAT	SYS_fstat64
+struct kernel_stat {
+	uint64_t dev;
+	uint32_t before_size[9];
+	uint64_t size;
+	uint32_t block_size;
+	uint64_t blocks;
+	uint32_t times[6];
+	uint64_t ino;
+};
+#else
+# define SPIO_FSTAT	SYS_fstat
+struct kernel_stat {
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t rest[16];
+};
+#endif
+
+static inline long
+sys_fstat(int fd, struct kernel_stat *st)
+{
+	return child_syscall(SPIO_FSTAT, fd, (long)st, 0, 0, 0, 0);
+}
+
 /* The fields of statx(2) that say which file it is, and of what type. */
 struct kernel_statx {
 	uint32_t before_mode[7];
@@ -56,28 +84,18 @@ struct kernel_statx {
 	uint64_t rest[14];
 };
 
-/* STATX_TYPE, STATX_INO; Linux 4.11. */
-#ifdef SYS_statx
-# define SPIO_STATX(fd, path, flags, st) \
-	child_syscall(SYS_statx, (fd), (long)(path), (flags), 0x101, \
-	    (long)(st), 0)
-#else
-# define SPIO_STATX(fd, path, flags, st) \
-	((void)(fd), (void)(path), (void)(st), -ENOSYS)
-#endif
-
-/* Which file is fd?  AT_EMPTY_PATH. */
-static inline long
-sys_statx_fd(int fd, struct kernel_statx *st)
-{
-	return SPIO_STATX(fd, "", 0x1000, st);
-}
-
-/* AT_FDCWD. */
+/* AT_FDCWD, STATX_TYPE, STATX_INO; Linux 4.11. */
 static inline long
 sys_statx(const char *path, struct kernel_statx *st)
 {
-	return SPIO_STATX(-100, path, 0, st);
+#ifdef SYS_statx
+	return child_syscall(SYS_statx, -100, (long)path, 0, 0x101, (long)st,
+	    0);
+#else
+	(void)path;
+	(void)st;
+	return -ENOSYS;
+#endif
 }
 
 static inline long

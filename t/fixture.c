@@ -743,6 +743,16 @@ refuse_poll(void)
 #endif
 }
 
+void
+refuse_fstat(int error)
+{
+#ifdef SYS_fstat64
+	refuse(SYS_fstat64, 4, error);
+#else
+	refuse(SYS_fstat, 4, error);
+#endif
+}
+
 long
 sleeps(void)
 {

@@ -210,6 +210,10 @@ bool may_refuse(void);
 void refuse(long call, unsigned int flags, int error);
 void refuse_poll(void);
 
+/* The children ask by it which file a descriptor is, and libc may: of 4 to 7,
+ * among others, but of none that a program's loader opens. */
+void refuse_fstat(int error);
+
 /* How many times this thread gave the CPU away by itself. */
 long sleeps(void);
 
