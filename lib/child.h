@@ -105,6 +105,7 @@ struct plan {
 	 * that is.  No from is one of the earlier tos. */
 	const struct spawnio_how *how;
 	pid_t parent;
+	pid_t caller;		/* the thread, if there is a death signal */
 	const struct fd_move *move;
 	int moves;
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "how.h"
@@ -380,6 +381,8 @@ plan(const struct request *request, struct launch *launch)
 		    SPIO_STACK_SIZE : how->stack_size;
 	p->how = how;
 	p->parent = getpid();
+	if (how->death_signal != 0)
+		p->caller = (pid_t)syscall(SYS_gettid);
 	p->move = request->move;
 	p->moves = request->moves;
 	p->defaults = bits_of(how->defaults);

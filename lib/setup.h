@@ -210,8 +210,22 @@ gain_nothing(const struct plan *plan)
 	    child_prctl(38, 1, 0, 0, 0) : 0;
 }
 
+/* Who tries a lock that a thread owns is told so, by ESRCH, from before those
+ * whose parent it is get their signal; tgkill(2) finds it for longer, and a
+ * process's first one as long as there are others.  FUTEX_TRYLOCK_PI, private;
+ * what else it says, or a filter, is no end. */
+static int
+has_ended(pid_t thread)
+{
+	uint32_t word = (uint32_t)thread;
+
+	return child_syscall(SYS_futex, (long)&word, 8 | 128, 0, 0, 0, 0) ==
+	    -ESRCH;
+}
+
 /* PR_SET_PDEATHSIG, which a change of ids undoes.  Should the parent have ended
- * before, nobody would send it; in a new pid namespace the parent is 0. */
+ * before, or the thread of it that is meant, nobody would send it; in a new pid
+ * namespace the parent is 0. */
 static int
 follow(const struct plan *plan)
 {
@@ -221,7 +235,10 @@ follow(const struct plan *plan)
 		return 0;
 	r = child_prctl(1, (unsigned long)plan->how->death_signal, 0, 0, 0);
 	parent = child_getppid();
-	return r >= 0 && parent != 0 && parent != plan->parent ? -ESRCH : r;
+	if (r >= 0 && parent != 0 &&
+	    (parent != plan->parent || has_ended(plan->caller)))
+		r = -ESRCH;
+	return r;
 }
 
 static int

@@ -972,6 +972,16 @@ open_and_end(void *arg)
 	return NULL;
 }
 
+/* By the death signal, or unexecuted. */
+static void
+assert_ended(int status)
+{
+	if (WIFEXITED(status))
+		assert_exit(status, 127);
+	else
+		assert_killed(status, SIGKILL);
+}
+
 static void
 in_thread(void *(*body)(void *), void *arg)
 {
@@ -992,6 +1002,20 @@ START_TEST(death_signal_comes_when_the_thread_ends)
 	mortal.how.death_signal = SIGKILL;
 	in_thread(open_and_end, &mortal);
 	assert_killed(close_command(mortal.stream), SIGKILL);
+}
+END_TEST
+
+/* Whether or not the thread has ended before the child asks for the signal. */
+START_TEST(death_signal_is_for_a_thread_that_has_ended_too)
+{
+	struct mortal mortal = { .how = shell("exec sleep 60") };
+
+	mortal.how.death_signal = SIGKILL;
+	mortal.how.flags = SPAWNIO_ASYNC;
+	for (int round = 0; round < 200; round++) {
+		in_thread(begin_and_end, &mortal);
+		assert_ended(end(&mortal.child));
+	}
 }
 END_TEST
 
@@ -1018,23 +1042,29 @@ START_TEST(death_signal_is_not_for_the_end_of_another_thread)
 }
 END_TEST
 
-/* The child, a copy, finds that it has another parent: there is much for it to
- * do before it asks for the signal. */
+/* The child, a copy, has much to do before it asks for the signal. */
 static void
-leave_child_behind(void *arg)
+start_slowly(struct spawnio_how *how, struct spawnio_child *child)
 {
 	static struct spawnio_rlimit limits[50000];
-	struct spawnio_how how = *(struct spawnio_how *)arg;
-	struct spawnio_child child;
 
 	for (size_t i = 0; i < COUNT(limits); i++)
 		limits[i].resource = RLIMIT_CORE;
-	how.death_signal = SIGKILL;
-	how.rlimits = limits;
-	how.rlimit_count = COUNT(limits);
-	how.uid = getuid();
-	how.flags = SPAWNIO_ASYNC | SPAWNIO_SETUID;
-	ck_assert_int_eq(spawnio_start(&how, &child), 0);
+	how->death_signal = SIGKILL;
+	how->rlimits = limits;
+	how->rlimit_count = COUNT(limits);
+	how->uid = getuid();
+	how->flags = SPAWNIO_ASYNC | SPAWNIO_SETUID;
+	ck_assert_int_eq(spawnio_start(how, child), 0);
+}
+
+/* It finds that it has another parent. */
+static void
+leave_child_behind(void *arg)
+{
+	struct spawnio_child child;
+
+	start_slowly(arg, &child);
 }
 
 START_TEST(death_signal_is_for_a_parent_that_has_ended_too)
@@ -1047,6 +1077,43 @@ START_TEST(death_signal_is_for_a_parent_that_has_ended_too)
 	close(from.theirs);
 	ck_assert_int_eq(read(from.ours, &byte, 1), 0);
 	close(from.ours);
+}
+END_TEST
+
+struct first {
+	pthread_t thread;
+	struct mortal mortal;
+};
+
+static void *
+outlive(void *arg)
+{
+	struct first *first = arg;
+
+	pthread_join(first->thread, NULL);
+	assert_ended(end(&first->mortal.child));
+	_exit(0);
+}
+
+/* A process keeps its first thread as a zombie while it has others. */
+static void
+end_first_thread(void *arg)
+{
+	struct first *first = arg;
+	pthread_t other;
+
+	first->thread = pthread_self();
+	start_slowly(&first->mortal.how, &first->mortal.child);
+	ck_assert_int_eq(pthread_create(&other, NULL, outlive, first), 0);
+	pthread_exit(NULL);
+}
+
+START_TEST(death_signal_is_for_a_first_thread_that_has_ended_too)
+{
+	static struct first first;
+
+	first.mortal.how = shell("exec sleep 60");
+	in_child(end_first_thread, &first);
 }
 END_TEST
 
@@ -1808,7 +1875,10 @@ add_rights(TCase *tcase)
 	tcase_add_test(tcase, death_signal_comes_when_the_thread_ends);
 	tcase_add_test(tcase,
 	    death_signal_is_not_for_the_end_of_another_thread);
+	tcase_add_test(tcase, death_signal_is_for_a_thread_that_has_ended_too);
 	tcase_add_test(tcase, death_signal_is_for_a_parent_that_has_ended_too);
+	tcase_add_test(tcase,
+	    death_signal_is_for_a_first_thread_that_has_ended_too);
 	tcase_add_test(tcase, cgroup_that_is_none);
 	if (has_cgroups()) {
 		tcase_add_test(tcase, child_is_born_in_the_cgroup);
