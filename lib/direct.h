@@ -377,20 +377,22 @@ open_file(const struct redirect *r)
 	return ok;
 }
 
-/* 0 if it could not be done. */
+/* 0 if it could not be done.  The end by which a failure is told must stay: a
+ * shell is executed without it. */
 static int
-redirect(const struct redirect *r, struct saved *saved)
+redirect(const struct redirect *r, struct saved *saved, int report)
 {
 	saved->fd = r->fd;
-	saved->copy = WAS_CLOSED;
+	saved->copy = NOT_SAVED;
+	if (r->fd == report)
+		return 0;
 	if (is_open(r->fd)) {
 		saved->copy = child_fcntl(r->fd, F_DUPFD_CLOEXEC,
 		    SAVE_ABOVE);
-		if (saved->copy < 0) {
-			saved->copy = NOT_SAVED;
+		if (saved->copy < 0)
 			return 0;
-		}
-	}
+	} else
+		saved->copy = WAS_CLOSED;
 	if (r->file != NULL)
 		return open_file(r);
 	if (r->from == -1) {
@@ -514,7 +516,8 @@ execute_directly(const struct plan *plan)
 	    &found) != NULL)
 		return;
 	for (i = 0; ok && i < direct->redirects; i++)
-		ok = redirect(&direct->redirect[i], &saved[i]);
+		ok = redirect(&direct->redirect[i], &saved[i],
+		    plan->report);
 	if (ok)
 		start(direct, &found, plan->envp);
 	while (i-- > 0)

@@ -1420,6 +1420,38 @@ START_TEST(failure_is_told_though_sigchld_is_ignored)
 }
 END_TEST
 
+/* Whichever number the pipe has by which the child tells, if there is one; and
+ * nobody else is told. */
+static void
+redirect_each(void *arg)
+{
+	static const char *const operators[] = { ">x", ">&-", ">&0", "<&0" };
+	const char *failed;
+	struct stat st;
+
+	(void)arg;
+	setenv("PWD", "/", 1);		/* or it is left to the shell */
+	unsetenv("OLDPWD");
+	for (int i = 3 * COUNT(operators); i < 10 * (int)COUNT(operators);
+	    i++) {
+		struct spawnio_how how = command("/nosuch %d%s",
+		    i / (int)COUNT(operators), operators[i % COUNT(operators)]);
+
+		how.failed = &failed;
+		assert_error(spawnio_run(&how), -1, ENOENT);
+		ck_assert_ptr_nonnull(failed);
+	}
+	if (stat("x", &st) == 0)
+		ck_assert_int_eq(st.st_size, 0);
+	unlink("x");
+}
+
+START_TEST(failure_is_told_though_the_command_redirects)
+{
+	in_other_root(NULL, 0, redirect_each, NULL);
+}
+END_TEST
+
 /* --- forks and threads --- */
 
 static void
@@ -1666,6 +1698,12 @@ add_others(TCase *tcase)
 		left_out("root: too_many_processes");
 	tcase_add_test(tcase, sigchld_is_ignored);
 	tcase_add_test(tcase, failure_is_told_though_sigchld_is_ignored);
+	if (may_change_root())
+		tcase_add_test(tcase,
+		    failure_is_told_though_the_command_redirects);
+	else
+		left_out("no chroot: "
+		    "failure_is_told_though_the_command_redirects");
 	tcase_add_test(tcase, forked_copy_makes_children_of_its_own);
 	if (emulated())
 		left_out("emulator, whose fork(2) hangs beside threads: "
