@@ -1305,6 +1305,8 @@ main(void)
 	Suite *suite = suite_create("capture");
 
 	find_engine();
+	if (!failures_are_told())
+		return 77;
 	add_outputs(add_case(suite, "outputs"));
 	add_input(add_case(suite, "input"));
 	add_ends(add_case(suite, "ends"));

@@ -24,8 +24,9 @@ system_call='[[:blank:]](syscall|svc|ecall|sc|int)([[:blank:]]|$)'
 # the functions by which others save registers on their own stack.
 linker='_GLOBAL_OFFSET_TABLE_|\.TOC\.|_(save|rest)gpr[01]_[0-9]+'
 
-# What a sanitizer's constructor calls, of which each object has one.
-constructor='__[a-z]+_init|__asan_(un)?register_globals'
+# What a sanitizer's constructor calls, of which each object has one; it can be
+# unwound, too.
+constructor='__[a-z]+_init|__asan_(un)?register_globals|__aeabi_unwind_cpp_pr.'
 constructor="$constructor|__asan_version_mismatch_check_v[0-9]+"
 
 # undefined OBJECT...: each object's undefined symbols, one a line.

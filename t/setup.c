@@ -1936,6 +1936,8 @@ main(void)
 	Suite *suite = suite_create("setup");
 
 	find_engine();
+	if (!failures_are_told())
+		return 77;
 	add_groups(add_case(suite, "groups"));
 	add_signals(add_case(suite, "signals"));
 	if (engine_is("posix_spawn"))

@@ -21,6 +21,15 @@ find_engine(void)
 }
 
 bool
+failures_are_told(void)
+{
+	if (!emulated() || !engine_is("posix_spawn"))
+		return true;
+	left_out("emulator: the C library's posix_spawn() tells no failure");
+	return false;
+}
+
+bool
 engine_is(const char *name)
 {
 	return strcmp(engine, name) == 0;

@@ -18,6 +18,9 @@ extern const char *engine;
 void find_engine(void);
 bool engine_is(const char *name);
 
+/* Does it, here, tell why a program was not executed? */
+bool failures_are_told(void);
+
 /* Children: a program, which the call waits for; a shell, by argv, so that this
  * is true of it too; and a command, which is executed as by spopen().  The text
  * is made by printf(3) and stays until the fourth next call. */
