@@ -12,6 +12,9 @@
 #include "lock.h"
 #include "state.h"
 
+/* Where there is no futex, or a filter that forbids it. */
+static const struct timespec a_little = { 0, 100000 };
+
 #ifdef SYS_futex
 
 /* Neither is FUTEX_PRIVATE: the kernel's wake at the end of a child is not. */
@@ -24,7 +27,9 @@ spio_futex_wait(_Atomic uint32_t *word, uint32_t value, int ms)
 	long time[2] = { ms / 1000, ms % 1000 * 1000000L };
 	int saved = errno;
 
-	syscall(SYS_futex, word, WAIT, value, time, NULL, 0);
+	if (syscall(SYS_futex, word, WAIT, value, time, NULL, 0) == -1 &&
+	    (errno == ENOSYS || errno == EPERM))
+		nanosleep(&a_little, NULL);
 	errno = saved;
 }
 
@@ -42,11 +47,10 @@ wake(_Atomic uint32_t *word, int waiters)
 void
 spio_futex_wait(_Atomic uint32_t *word, uint32_t value, int ms)
 {
-	struct timespec pause = { 0, 100000 };
 	int saved = errno;
 
 	if (ms > 0 && atomic_load(word) == value)
-		nanosleep(&pause, NULL);
+		nanosleep(&a_little, NULL);
 	errno = saved;
 }
 
