@@ -235,11 +235,14 @@ static void
 trace_to(const char *file)
 {
 	char *cwd, *path;
-	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+	    O_NONBLOCK, 0666);
 
-	if (fd == -1)
+	/* A pipe may get its reader later. */
+	if (fd == -1 && errno != ENXIO)
 		err(FAILED, "%s", file);
-	close(fd);
+	if (fd != -1)
+		close(fd);
 	if (file[0] == '/') {
 		set("SPAWNIO_TRACE", file);
 		return;
@@ -378,26 +381,31 @@ remove_own(void)
 	own_folder = own_trace = NULL;
 }
 
-/* Nothing to remove is left when it is printed, which may end in SIGPIPE. */
-static void
-print_summary(const char *file, off_t from)
-{
-	FILE *trace = fopen(file, "re");
-
-	remove_own();
-	if (trace == NULL || fseeko(trace, from, SEEK_SET) == -1 ||
-	    summary_print(trace, stderr) == -1)
-		warn("%s", file);
-	if (trace != NULL)
-		fclose(trace);
-}
-
-static off_t
-size_of(const char *file)
+/* For what is added to it.  What cannot be read back is told before the program
+ * starts, and to open a pipe would be to wait for its other end. */
+static FILE *
+open_trace(const char *file)
 {
 	struct stat st;
+	FILE *trace;
 
-	return stat(file, &st) == 0 ? st.st_size : 0;
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+		errx(FAILED, "%s: no regular file, as --summary needs it",
+		    file);
+	trace = fopen(file, "re");
+	if (trace == NULL || fseeko(trace, 0, SEEK_END) == -1)
+		err(FAILED, "%s", file);
+	return trace;
+}
+
+/* Nothing to remove is left when it is printed, which may end in SIGPIPE. */
+static void
+print_summary(FILE *trace)
+{
+	remove_own();
+	if (summary_print(trace, stderr) == -1)
+		warn("the trace");
+	fclose(trace);
 }
 
 /* End as the program did, without a second core. */
@@ -440,16 +448,16 @@ run_summarised(char **argv)
 {
 	const char *given = getenv("SPAWNIO_TRACE");
 	int status, error;
-	char *file;
-	off_t from;
+	FILE *trace;
 
 	if (given == NULL || given[0] == '\0')
 		make_own();
-	file = format("%s", getenv("SPAWNIO_TRACE"));
-	from = size_of(file);
+	else
+		trace_to(given);
+	trace = open_trace(getenv("SPAWNIO_TRACE"));
 	status = run(argv, &error);
 	if (error == 0)
-		print_summary(file, from);
+		print_summary(trace);
 	return error != 0 ? blame(argv[0], error) : end_like(status);
 }
 

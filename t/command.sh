@@ -20,7 +20,7 @@ LD_PRELOAD=$shim sh -c : 2>/dev/null ||
 export LC_ALL=C SHIM_INHERIT=1
 
 run() {
-	timeout 60 "$spawnio" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	timeout -k 1 60 "$spawnio" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
 }
 
 # ends STATUS ARGUMENT...
@@ -319,6 +319,18 @@ for n in 1 2; do
 	ends 0 --summary --trace="$trace" "$program" many 10
 	grep '^ *10 ' "$scratch/err" >/dev/null || bad 'summary of a trace'
 	[ "$(wc -l <"$trace")" = $((n * 10)) ] || bad 'trace and summary'
+done
+
+# Also of one in the environment; what cannot be read back is told at once.
+# shellcheck disable=SC2016
+(cd "$scratch" && SPAWNIO_TRACE=given run --summary \
+    sh -c 'cd bin && exec "$1" many 10' sh "$program")
+grep '^ *10 ' "$scratch/err" >/dev/null || bad 'summary of a relative trace'
+mkfifo "$scratch/fifo"
+ends 0 --trace="$scratch/fifo" "$program" many 3
+for trace in /no/such/folder/x /dev/null "$scratch/fifo"; do
+	SPAWNIO_TRACE=$trace refuses "$trace: " --summary echo started
+	refuses "$trace: " --summary --trace="$trace" echo started
 done
 
 # The manual and both completions know the options that there are.
