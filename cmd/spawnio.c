@@ -267,7 +267,12 @@ blame(const char *program, int error)
 
 static volatile sig_atomic_t child;
 
-/* To end spawnio is to end the program: its summary is still wanted. */
+/* Who sends these to spawnio means the program.  To end spawnio is to end that:
+ * its summary is still wanted. */
+static const int passed[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+
+#define PASSED	(sizeof(passed) / sizeof(passed[0]))
+
 static void
 pass_on(int sig)
 {
@@ -280,26 +285,26 @@ pass_on(int sig)
 
 /* What is ignored stays so, for the program too. */
 static void
-handle_ends(void (*handler)(int))
+handle_passed(void (*handler)(int))
 {
-	static const int ends[] = { SIGTERM, SIGHUP };
-	int i;
+	size_t i;
 
-	for (i = 0; i < 2; i++)
-		if (signal(ends[i], handler) == SIG_IGN)
-			signal(ends[i], SIG_IGN);
+	for (i = 0; i < PASSED; i++)
+		if (signal(passed[i], handler) == SIG_IGN)
+			signal(passed[i], SIG_IGN);
 }
 
 /* Until there is a child to pass them on to, they wait. */
 static void
-hold_ends(sigset_t *mask)
+hold_passed(sigset_t *mask)
 {
-	sigset_t ends;
+	sigset_t held;
+	size_t i;
 
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
-	sigprocmask(SIG_BLOCK, &ends, mask);
+	sigemptyset(&held);
+	for (i = 0; i < PASSED; i++)
+		sigaddset(&held, passed[i]);
+	sigprocmask(SIG_BLOCK, &held, mask);
 }
 
 /* The child's half, which tells through the pipe why it came to nothing. */
@@ -308,7 +313,7 @@ execute(char **argv, int report, const sigset_t *mask)
 {
 	int error;
 
-	handle_ends(SIG_DFL);
+	handle_passed(SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(argv[0], argv);
 	error = errno;
@@ -345,8 +350,8 @@ run(char **argv, int *error)
 
 	if (pipe2(report, O_CLOEXEC) == -1)
 		err(FAILED, "cannot start %s", argv[0]);
-	hold_ends(&mask);
-	handle_ends(pass_on);
+	hold_passed(&mask);
+	handle_passed(pass_on);
 	pid = fork();
 	if (pid == -1)
 		err(FAILED, "cannot start %s", argv[0]);

@@ -102,10 +102,11 @@ ends 127 --summary no-such-program-at-all
 [ "$(wc -l <"$scratch/err")" -eq 1 ] || bad 'a summary of nothing'
 
 # SIGTERM at spawnio ends the program, and the summary still comes.
-for signal in TERM HUP; do
+for signal in TERM HUP USR1 USR2; do
 	rm -f "$scratch/started"
 	# shellcheck disable=SC2016
-	"$spawnio" --summary sh -c 'echo >"$1"; exec sleep 30' sh \
+	TMPDIR=$scratch "$spawnio" --summary \
+	    sh -c 'echo >"$1"; exec sleep 30' sh \
 	    "$scratch/started" 2>"$scratch/err" &
 	pid=$!
 	i=0
@@ -138,7 +139,7 @@ fi
 # SIGINT and SIGQUIT are the program's, as they were.
 # shellcheck disable=SC2016
 ends 6 --summary sh -c 'kill -INT $PPID; kill -QUIT $PPID; exit 6'
-for ignored in CHLD INT QUIT TERM HUP; do
+for ignored in CHLD INT QUIT TERM HUP USR1 USR2; do
 	(
 		trap '' $ignored
 		grep SigIgn /proc/self/status >"$scratch/wanted"
