@@ -269,7 +269,7 @@ static volatile sig_atomic_t child;
 
 /* Who sends these to spawnio means the program.  To end spawnio is to end that:
  * its summary is still wanted. */
-static const int passed[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+static const int passed[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT };
 
 #define PASSED	(sizeof(passed) / sizeof(passed[0]))
 
@@ -335,6 +335,29 @@ exec_error(int report)
 	return n == sizeof(error) ? error : 0;
 }
 
+/* Until it has ended; 0 or -1.  When it stops, so do we, for whoever waits for
+ * that.  Both may be stopped and continued at once, and then we learn too late
+ * of its stop: so it is looked at again, without a wait. */
+static int
+wait_for(pid_t pid, int *status)
+{
+	siginfo_t info;
+	pid_t found;
+
+	for (;;) {
+		found = waitid(P_PID, (id_t)pid, &info,
+		    WEXITED | WSTOPPED | WNOWAIT);
+		if (found != -1)
+			found = waitpid(pid, status, WUNTRACED | WNOHANG);
+		if (found == -1 && errno != EINTR)
+			return -1;
+		if (found == pid && !WIFSTOPPED(*status))
+			return 0;
+		if (found == pid)
+			raise(SIGSTOP);
+	}
+}
+
 /* Its wait(2) status, which nobody has who ignores SIGCHLD; *error is an errno
  * if it could not be executed.  What the terminal sends goes to the program as
  * well. */
@@ -343,6 +366,7 @@ run(char **argv, int *error)
 {
 	void (*interrupt)(int) = signal(SIGINT, SIG_IGN);
 	void (*quit)(int) = signal(SIGQUIT, SIG_IGN);
+	void (*stop)(int) = signal(SIGTSTP, SIG_IGN);
 	void (*ended)(int) = signal(SIGCHLD, SIG_DFL);
 	int report[2], status = 0;
 	sigset_t mask;
@@ -358,6 +382,7 @@ run(char **argv, int *error)
 	if (pid == 0) {
 		signal(SIGINT, interrupt);
 		signal(SIGQUIT, quit);
+		signal(SIGTSTP, stop);
 		signal(SIGCHLD, ended);
 		execute(argv, report[1], &mask);
 	}
@@ -366,9 +391,8 @@ run(char **argv, int *error)
 	close(report[1]);
 	*error = exec_error(report[0]);
 	close(report[0]);
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			err(FAILED, "cannot wait for %s", argv[0]);
+	if (wait_for(pid, &status) == -1)
+		err(FAILED, "cannot wait for %s", argv[0]);
 	child = 0;
 	return status;
 }

@@ -136,10 +136,38 @@ if have strace && late true 2>/dev/null; then
 	[ "$status" = 143 ] || bad "SIGTERM at once: status $status"
 fi
 
-# SIGINT and SIGQUIT are the program's, as they were.
+# await STATE PID: it has that state of proc(5)?
+await() {
+	i=0
+	until [ "$(sed 's/.*) \(.\).*/\1/' "/proc/$2/stat")" = "$1" ]; do
+		[ $i -lt 100 ] || return
+		sleep 0.1
+		i=$((i + 1))
+	done
+}
+
+# A program that stops, stops spawnio, and goes on with it.
 # shellcheck disable=SC2016
-ends 6 --summary sh -c 'kill -INT $PPID; kill -QUIT $PPID; exit 6'
-for ignored in CHLD INT QUIT TERM HUP USR1 USR2; do
+"$spawnio" --summary sh -c 'echo $$ >"$1"; kill -STOP $$; kill -STOP $$
+    exit 3' sh "$scratch/stopped" 2>"$scratch/err" &
+pid=$!
+for _ in 1 2; do
+	await T "$pid" || {
+		bad 'the program has stopped, spawnio has not'
+		kill -KILL "$(cat "$scratch/stopped")"
+		break
+	}
+	kill -CONT "$pid"
+done
+wait "$pid"
+status=$?
+[ "$status" = 3 ] || bad "stopped and continued: status $status"
+
+# What the terminal sends is the program's, as it was.
+# shellcheck disable=SC2016
+ends 6 --summary sh -c 'kill -INT $PPID; kill -QUIT $PPID; kill -TSTP $PPID
+    exit 6'
+for ignored in CHLD INT QUIT TSTP TERM HUP USR1 USR2 CONT; do
 	(
 		trap '' $ignored
 		grep SigIgn /proc/self/status >"$scratch/wanted"
