@@ -205,6 +205,18 @@ name_engines(unsigned set, char *to, size_t size)
 	return *to != '\0' ? to : "-";
 }
 
+/* JSON escapes all control characters but this one. */
+static void
+print_word(const char *word, FILE *out)
+{
+	for (; *word != '\0'; word++)
+		if (*word == '\177')
+			fputs("\\u007f", out);
+		else
+			fputc(*word, out);
+	fputc('\n', out);
+}
+
 static void
 print_row(const struct row *row, FILE *out)
 {
@@ -218,9 +230,9 @@ print_row(const struct row *row, FILE *out)
 		    (double)row->ended);
 	else
 		fprintf(out, "%9s", "-");
-	fprintf(out, " %-11s %s\n",
-	    name_engines(row->engines, names, sizeof(names)),
-	    row->command[0] != '\0' ? row->command : "\"\"");
+	fprintf(out, " %-11s ",
+	    name_engines(row->engines, names, sizeof(names)));
+	print_word(row->command[0] != '\0' ? row->command : "\"\"", out);
 }
 
 static void

@@ -310,6 +310,7 @@ call() {
 	call '"vfork"' 0.040 9000.000 9 null '\"a \" b\" c'
 	call null 20000.000 null null 11 'two'
 	call '"libc"' 30.000 null null null 'z\\ b'
+	call '"libc"' 20.000 null null null "$(printf 'x\177') b"
 	call '"libc"' 30.000 null null null 'y \"status\":9,'
 	call '"avfork"' 0.000 1.000 0 null ''
 	call '"avfork"' 1000.000 5000.000 0 null 'cut off' | tr -d '\n'
@@ -323,10 +324,11 @@ cat >"$scratch/wanted" <<'END'
        1        0       2.000     2.000     2.000     7.000 fork        on
        1        0       0.030     0.030     0.030         - libc        y
        1        0       0.030     0.030     0.030         - libc        z\\
+       1        0       0.020     0.020     0.020         - libc        x\u007f
        1        1       0.000     0.000     0.000     9.000 vfork       \"a
        1        0       0.000     0.000     0.000     0.001 avfork      ""
 -------- -------- ----------- --------- --------- --------- ----------- ----------------
-       9        4      31.060     3.451    20.000     5.800 avfork,vfork,fork,posix_spawn,libc total
+      10        4      31.080     3.108    20.000     5.800 avfork,vfork,fork,posix_spawn,libc total
 END
 # shellcheck disable=SC2016
 ends 0 --summary sh -c 'cat "$1" >>"$SPAWNIO_TRACE"' sh "$scratch/known"
