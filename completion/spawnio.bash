@@ -14,7 +14,7 @@ _spawnio() {
 		case ${COMP_WORDS[i]},${COMP_WORDS[i + 1]-} in
 		-*,=)
 			((i += 2)) ;;
-		-[eSx],* | --engine,* | --shell,* | --explain,*)
+		-[eSx],* | -s[eSx],* | --engine,* | --shell,* | --explain,*)
 			((i++)) ;;
 		-*)	;;
 		*)
@@ -34,11 +34,11 @@ _spawnio() {
 		prev=
 	fi
 	case $prev,$cur in
-	-e,* | --engine,*)
+	-e,* | -se,* | --engine,*)
 		mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$cur") ;;
-	-S,* | --shell,*)
+	-S,* | -sS,* | --shell,*)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always' -- "$cur") ;;
-	-x,* | --explain,*) ;;
+	-x,* | -sx,* | --explain,*) ;;
 	--trace,*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*,-*)

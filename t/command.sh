@@ -410,6 +410,9 @@ if bash -c 'mapfile -t lines </dev/null && compgen -W x' >/dev/null 2>&1; then
 	gives "$engines" --engine =
 	gives 'avfork' --engine = av
 	gives "$engines" -e ''
+	gives "$engines" -se ''
+	gives always -sS al
+	gives "$scratch/known" -se fork true "$scratch/kno"
 	gives vfork --summary --engine v
 	gives "$scratch/known" --trace = "$scratch/kno"
 	gives "$scratch/known" --engine = fork true "$scratch/kno"
