@@ -141,7 +141,8 @@ spio_engine_posix_spawn(struct launch *launch)
 		err = sort_out(launch, posix_spawnp(&launch->kid.pid,
 		    plan->file, &actions, &attr, (char *const *)plan->argv,
 		    (char *const *)plan->envp));
-	}
+	} else if (err != ENOTSUP)
+		launch->call = "posix_spawn";	/* libc's, of an action */
 	posix_spawnattr_destroy(&attr);
 no_attr:
 	posix_spawn_file_actions_destroy(&actions);

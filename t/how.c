@@ -563,6 +563,21 @@ START_TEST(what_kept_the_child_from_the_program_is_the_errno)
 }
 END_TEST
 
+START_TEST(a_number_that_no_descriptor_can_have_is_a_failure_with_a_name)
+{
+	static const struct spawnio_move far = { STDIN_FILENO, 1 << 30 };
+	const char *failed = NULL;
+	struct spawnio_how how = program(nothing);
+
+	how.moves = &far;
+	how.move_count = 1;
+	how.failed = &failed;
+	assert_refused(&how, EBADF);
+	ck_assert_ptr_nonnull(failed);
+	ck_assert_str_eq(failed, engine_is("posix_spawn") ? engine : "dup3");
+}
+END_TEST
+
 START_TEST(nothing_is_left_of_the_pipes_of_a_failure)
 {
 	char *argv[] = { (char *)"/nosuch", NULL };
@@ -1629,6 +1644,8 @@ add_waiting(TCase *tcase)
 	tcase_add_loop_test(tcase,
 	    what_kept_the_child_from_the_program_is_the_errno, 0,
 	    COUNT(no_programs));
+	tcase_add_test(tcase,
+	    a_number_that_no_descriptor_can_have_is_a_failure_with_a_name);
 	tcase_add_test(tcase, nothing_is_left_of_the_pipes_of_a_failure);
 	tcase_add_test(tcase, file_without_a_format_is_not_given_to_a_shell);
 	tcase_add_test(tcase,
