@@ -479,11 +479,12 @@ run_summarised(char **argv)
 	int status, error;
 	FILE *trace;
 
-	if (given == NULL || given[0] == '\0')
+	if (given == NULL || given[0] == '\0') {
 		make_own();
-	else
+		given = own_trace;
+	} else
 		trace_to(given);
-	trace = open_trace(getenv("SPAWNIO_TRACE"));
+	trace = open_trace(given);
 	status = run(argv, &error);
 	if (error == 0)
 		print_summary(trace);

@@ -273,8 +273,8 @@ spio_reap_check_pidfd(struct kid *kid)
 	struct stat st;
 	int saved = errno;
 
-	if (kid->pidfd >= 0 && (fstat(kid->pidfd, &st) != 0 ||
-	    st.st_dev != kid->pidfd_dev || st.st_ino != kid->pidfd_ino))
+	if (kid->pidfd >= 0 && fstat(kid->pidfd, &st) == 0 &&
+	    (st.st_dev != kid->pidfd_dev || st.st_ino != kid->pidfd_ino))
 		kid->pidfd = -1;
 	errno = saved;
 }

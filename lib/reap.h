@@ -49,8 +49,8 @@ void spio_reap_open_pidfd(struct kid *kid);
  * cannot tell a lost status. */
 void spio_reap_need_pidfd(struct kid *kid);
 
-/* After that, and before each use: forget the pidfd if the caller, who does not
- * know of it, has closed its number. */
+/* After that, and before each use: forget the pidfd if its number is another
+ * file's, as the caller, who does not know of it, has closed it. */
 void spio_reap_check_pidfd(struct kid *kid);
 
 #endif

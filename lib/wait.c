@@ -34,13 +34,14 @@ spio_wait_remember(struct spawnio_child *child, const struct launch *launch)
 static struct kid
 kid_of(const struct spawnio_child *child)
 {
-	struct kid kid;
+	const struct kid kid = {
+		.pid = child->pid,
+		.pidfd = child->pidfd,
+		.parent = child->reserved_parent,
+		.block = child->reserved_block,
+		.generation = child->reserved_generation
+	};
 
-	kid.pid = child->pid;
-	kid.pidfd = child->pidfd;
-	kid.parent = child->reserved_parent;
-	kid.block = child->reserved_block;
-	kid.generation = child->reserved_generation;
 	return kid;
 }
 
