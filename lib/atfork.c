@@ -104,7 +104,7 @@ in_child(void)
 
 /* Before anybody else does, if possible: then the lock is not held while the
  * handlers of others run, who may wait for one that launches. */
-__attribute__((constructor(101))) static void
+__attribute__((__constructor__(102))) static void
 begin(void)
 {
 	if (!stays_loaded())

@@ -724,7 +724,14 @@ START_TEST(stopped_without_waitid)
 	struct spawnio_how how = program(sleeper);
 	struct spawnio_child child;
 
+	FILE *stream;
+
 	refuse(SYS_waitid, 0, _i == 0 ? EPERM : ENOSYS);
+	/* There is no other way to ask, and leave it there. */
+	stream = open_command("r", "exit 3");
+	assert_error(spawnio_stream_wait(stream, FAR, NULL), -1,
+	    _i == 0 ? EPERM : ENOSYS);
+	assert_exit(close_command(stream), 3);
 	begin(&how, &child);
 	assert_error(spawnio_child_wait(&child, SOON, NULL), -1, ETIMEDOUT);
 	assert_killed(stop(&child, SOON), SIGTERM);
