@@ -1080,18 +1080,12 @@ START_TEST(death_signal_is_for_a_parent_that_has_ended_too)
 }
 END_TEST
 
-struct first {
-	pthread_t thread;
-	struct mortal mortal;
-};
-
 static void *
 outlive(void *arg)
 {
-	struct first *first = arg;
+	struct mortal *mortal = arg;
 
-	pthread_join(first->thread, NULL);
-	assert_ended(end(&first->mortal.child));
+	assert_ended(end(&mortal->child));
 	_exit(0);
 }
 
@@ -1099,21 +1093,20 @@ outlive(void *arg)
 static void
 end_first_thread(void *arg)
 {
-	struct first *first = arg;
+	struct mortal *mortal = arg;
 	pthread_t other;
 
-	first->thread = pthread_self();
-	start_slowly(&first->mortal.how, &first->mortal.child);
-	ck_assert_int_eq(pthread_create(&other, NULL, outlive, first), 0);
+	start_slowly(&mortal->how, &mortal->child);
+	ck_assert_int_eq(pthread_create(&other, NULL, outlive, mortal), 0);
 	pthread_exit(NULL);
 }
 
 START_TEST(death_signal_is_for_a_first_thread_that_has_ended_too)
 {
-	static struct first first;
+	static struct mortal mortal;
 
-	first.mortal.how = shell("exec sleep 60");
-	in_child(end_first_thread, &first);
+	mortal.how = shell("exec sleep 60");
+	in_child(end_first_thread, &mortal);
 }
 END_TEST
 
@@ -1877,13 +1870,8 @@ add_rights(TCase *tcase)
 	    death_signal_is_not_for_the_end_of_another_thread);
 	tcase_add_test(tcase, death_signal_is_for_a_thread_that_has_ended_too);
 	tcase_add_test(tcase, death_signal_is_for_a_parent_that_has_ended_too);
-	/* Which does not let the first be waited for. */
-	if (THREAD_SANITIZER)
-		left_out("ThreadSanitizer: "
-		    "death_signal_is_for_a_first_thread_that_has_ended_too");
-	else
-		tcase_add_test(tcase,
-		    death_signal_is_for_a_first_thread_that_has_ended_too);
+	tcase_add_test(tcase,
+	    death_signal_is_for_a_first_thread_that_has_ended_too);
 	tcase_add_test(tcase, cgroup_that_is_none);
 	if (has_cgroups()) {
 		tcase_add_test(tcase, child_is_born_in_the_cgroup);
