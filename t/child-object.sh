@@ -152,7 +152,9 @@ case $CC in
 	if [ "$machine" = "$(gcc -dumpmachine)" ]; then
 		others clang
 	elif [ -d "/usr/$machine/include" ]; then
-		others "clang --target=$machine -isystem /usr/$machine/include"
+		# It knows a sanitizer where it cannot compile for it.
+		others "clang --target=$machine -fno-crash-diagnostics \
+		    -isystem /usr/$machine/include"
 	fi
 	;;
 esac
